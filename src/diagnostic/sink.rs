@@ -1,0 +1,52 @@
+//! Where mistakes are gathered: every stage reports all that it finds, threads gather on their own and
+//! the pieces are joined.
+
+use super::{Diagnostic, Severity, SourceMap};
+
+/// A bag of diagnostics.
+#[derive(Clone, Default, Debug)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    /// Adds all of another bag.
+    pub fn append(&mut self, other: Diagnostics) {
+        self.list.extend(other.list);
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Whether any of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// The diagnostics as they came.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Sorted by path, line and column (those without a place last), then by code, message and device,
+    /// with exact repetitions dropped: the same for every order in which threads finished.
+    pub fn into_sorted(mut self, sources: &SourceMap) -> Vec<Diagnostic> {
+        self.list.sort_by(|a, b| key(a, sources).cmp(&key(b, sources)));
+        self.list.dedup();
+        self.list
+    }
+}
+
+type Key<'a> = (bool, Option<(&'a std::path::Path, u32, u32)>, &'static str, &'a str, Option<&'a str>);
+
+fn key<'a>(d: &'a Diagnostic, sources: &'a SourceMap) -> Key<'a> {
+    let place = d.span.map(|s| (sources.path(s.file), s.line, s.column));
+    (place.is_none(), place, d.code.0, &d.message, d.device.as_deref())
+}
