@@ -6,4 +6,5 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod inventory;
+pub mod plugin;
 pub mod yaml;

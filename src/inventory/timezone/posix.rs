@@ -44,7 +44,7 @@ pub enum Day {
     /// `Jn`: 1 to 365, 29 February never counted.
     Julian(u16),
     /// `n`: 0 to 365, 29 February counted.
-    YearDay(u16),
+    Ordinal(u16),
 }
 
 const DEFAULT_TIME: i32 = 2 * 3600;
@@ -132,7 +132,7 @@ impl Cursor<'_> {
         } else if self.eat(b'J') {
             Day::Julian(self.number(1..=365)?)
         } else {
-            Day::YearDay(self.number(0..=365)?)
+            Day::Ordinal(self.number(0..=365)?)
         };
         let time = if self.eat(b'/') { self.time(167)? } else { DEFAULT_TIME };
         Some(When { day, time })

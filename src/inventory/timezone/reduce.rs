@@ -62,7 +62,7 @@ fn second(year: i64, when: &When) -> i64 {
     let day = match when.day {
         Day::Weekday { month, week, weekday } => nth_weekday(year, month, week, weekday),
         Day::Julian(day) => year_start(year) + i64::from(day) - 1 + i64::from(day >= 60 && is_leap(year)),
-        Day::YearDay(day) => year_start(year) + i64::from(day),
+        Day::Ordinal(day) => year_start(year) + i64::from(day),
     };
     day * DAY + i64::from(when.time)
 }
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(at(2028, Day::Julian(59)), 58);
         assert_eq!(at(2028, Day::Julian(60)), 60);
         assert_eq!(at(2027, Day::Julian(60)), 59);
-        assert_eq!(at(2028, Day::YearDay(59)), 59);
+        assert_eq!(at(2028, Day::Ordinal(59)), 59);
         assert_eq!(weekday(year_start(2026)), 4);
     }
 }

@@ -138,7 +138,7 @@ fn posix_rules_are_read_in_all_their_forms() {
             Some((
                 -9015,
                 When { day: Day::Julian(60), time: 0 },
-                When { day: Day::YearDay(365), time: 3723 },
+                When { day: Day::Ordinal(365), time: 3723 },
             )),
         ),
     ];
