@@ -20,6 +20,12 @@ impl Diagnostics {
         self.list.extend(other.list);
     }
 
+    /// Changes each.
+    #[must_use]
+    pub fn map(self, change: impl FnMut(Diagnostic) -> Diagnostic) -> Self {
+        Self { list: self.list.into_iter().map(change).collect() }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
