@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::codes;
 use super::mac::Mac;
 use super::read::{Reader, unknown_key};
-use super::schema::{CONTACT, DEVICE, FILE, Group, Kind, LINE, PROFILE, SITE};
-use super::value::{Item, Map};
+use super::schema::{CONTACT_LIST, DEVICE, FILE, Group, Kind, LINE, PROFILE, SITE};
+use super::value::{Datum, Item, Map};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
 use crate::yaml::{self, Key, Node, Value};
 
@@ -96,7 +96,9 @@ pub fn read(id: FileId, path: &Path, root: &Path, text: &str, out: &mut Diagnost
         Some((Value::Scalar(scalar), _)) if scalar.is_null() => {}
         Some((_, node)) => {
             let problem = Diagnostic::error(codes::WRONG_TYPE, "an inventory file is a mapping of sections");
-            reader.out.push(problem.at(node.span).help("start it with `devices:`, `lines:`, `profiles:` ..."));
+            reader
+                .out
+                .push(problem.at(node.span).help("start it with `devices:`, `lines:`, `profiles:` ..."));
             file.incomplete = true;
         }
     }
@@ -112,12 +114,18 @@ fn section(file: &mut File, reader: &mut Reader<'_>, key: &Key<'_>, node: &Node<
         "site" => file.site = fields(reader, node, &SITE),
         "profiles" => file.profiles = named(reader, node, |r, n| group(r, n, &PROFILE)),
         "lines" => file.lines = named(reader, node, |r, n| group(r, n, &LINE)),
-        "function_keys" => file.layouts = named(reader, node, |r, n| r.item(Kind::KeyLayout, n)),
-        "contacts" => {
-            file.contacts = named(reader, node, |r, n| match r.item(Kind::List(&Kind::Group(&CONTACT)), n)?.datum {
-                super::value::Datum::List(list) => Some(list),
-                _ => Some(Arc::default()),
+        "function_keys" => {
+            file.layouts = named(reader, node, |r, n| {
+                let empty = Item { span: n.span, datum: Datum::Removed };
+                r.item(Kind::KeyLayout, n).unwrap_or(empty)
             });
+        }
+        "contacts" => {
+            file.contacts =
+                named(reader, node, |r, n| match r.item(CONTACT_LIST, n).map(|item| item.datum) {
+                    Some(Datum::List(list)) => list,
+                    _ => Arc::default(),
+                });
         }
         "devices" => devices(file, reader, node),
         _ => {
@@ -127,12 +135,12 @@ fn section(file: &mut File, reader: &mut Reader<'_>, key: &Key<'_>, node: &Node<
     }
 }
 
-fn group(reader: &mut Reader<'_>, node: &Node<'_>, group: &'static Group) -> Option<Arc<Map>> {
+fn group(reader: &mut Reader<'_>, node: &Node<'_>, group: &'static Group) -> Arc<Map> {
     // `guest:` with nothing after it is a profile or line without settings.
     if matches!(&node.value, Value::Scalar(s) if s.is_null()) {
-        return Some(Arc::default());
+        return Arc::default();
     }
-    reader.group(group, node).map(Arc::new)
+    reader.group(group, node).map(Arc::new).unwrap_or_default()
 }
 
 fn fields(reader: &mut Reader<'_>, node: &Node<'_>, group: &'static Group) -> Vec<Named<Item>> {
@@ -157,10 +165,10 @@ fn fields(reader: &mut Reader<'_>, node: &Node<'_>, group: &'static Group) -> Ve
 
 /// Reads a section of named entries. An entry with a mistake is kept, marked as broken, so that whatever
 /// refers to it is not told that it does not exist.
-fn named<T: Default>(
+fn named<T>(
     reader: &mut Reader<'_>,
     node: &Node<'_>,
-    mut read: impl FnMut(&mut Reader<'_>, &Node<'_>) -> Option<T>,
+    mut read: impl FnMut(&mut Reader<'_>, &Node<'_>) -> T,
 ) -> Vec<Named<T>> {
     let Value::Map(entries) = &node.value else {
         let found = Diagnostic::error(codes::WRONG_TYPE, "expected a mapping from names");
@@ -175,12 +183,7 @@ fn named<T: Default>(
             continue;
         }
         let (item, broken) = reader.watched(|reader| read(reader, value));
-        list.push(Named {
-            name: Arc::from(&*key.text),
-            span: key.span,
-            broken,
-            value: item.unwrap_or_default(),
-        });
+        list.push(Named { name: Arc::from(&*key.text), span: key.span, broken, value: item });
     }
     list
 }
@@ -228,9 +231,11 @@ fn device_id(map: &Map, node: &Node<'_>, out: &mut Diagnostics) -> Option<(Devic
                 .at(id.span)
                 .help("use up to 64 letters, digits, `-`, `_` and `.`, no dot first; a MAC goes under `mac`")
         }
-        (Some(_), Some(id)) => Diagnostic::error(codes::CONTRADICTION, "a device has a MAC or an id, not both")
-            .at(id.span)
-            .help("keep `mac` for a phone, `id` for a softphone, `name` for people"),
+        (Some(_), Some(id)) => {
+            Diagnostic::error(codes::CONTRADICTION, "a device has a MAC or an id, not both")
+                .at(id.span)
+                .help("keep `mac` for a phone, `id` for a softphone, `name` for people")
+        }
         (None, None) => {
             let written = |(key, value): &(Key<'_>, Node<'_>)| {
                 let null = matches!(&value.value, Value::Scalar(s) if s.is_null());

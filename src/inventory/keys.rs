@@ -55,19 +55,20 @@ pub(super) fn modules(context: &Context<'_>, out: &mut Diagnostics) -> Vec<Modul
 
 impl Context<'_> {
     fn by_position(&self, map: &Map, out: &mut Diagnostics) -> Vec<Key> {
-        let mut keys: Vec<Key> = map
-            .iter()
-            .filter_map(|(position, item)| self.key(position.parse().ok()?, item, out))
-            .collect();
+        let mut keys: Vec<Key> =
+            map.iter().filter_map(|(position, item)| self.key(position.parse().ok()?, item, out)).collect();
         keys.sort_by_key(|key| key.position);
         keys
     }
 
     fn key(&self, position: u32, item: &Item, out: &mut Diagnostics) -> Option<Key> {
         let map = item.map()?;
-        let Some((kind, kind_span)) = map.get("type").and_then(|t| Some((Arc::clone(t.text()?), t.span))) else {
+        let Some((kind, kind_span)) = map.get("type").and_then(|t| Some((Arc::clone(t.text()?), t.span)))
+        else {
             let found = Diagnostic::error(codes::INCOMPLETE_KEY, "this key has no type").at(item.span);
-            out.push(found.help("write `type:`, for example `speeddial` or `blf`; `type: none` clears the key"));
+            out.push(
+                found.help("write `type:`, for example `speeddial` or `blf`; `type: none` clears the key"),
+            );
             return None;
         };
         let target = map.get("target").and_then(|item| {
@@ -117,7 +118,9 @@ impl Context<'_> {
             chosen.retain(|other| !self.lines.list.iter().any(|line| own(line, other)));
         }
         match map.text("sort").map(|text| &**text) {
-            Some("label") => chosen.sort_by_cached_key(|line| self.sort_text(display_name(line)).to_lowercase()),
+            Some("label") => {
+                chosen.sort_by_cached_key(|line| self.sort_text(display_name(line)).to_lowercase())
+            }
             Some("number") => chosen.sort_by_cached_key(|line| numeric(&self.sort_text(number(line)))),
             _ => {}
         }

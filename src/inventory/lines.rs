@@ -58,9 +58,12 @@ pub(super) fn resolve(inventory: &Inventory, settings: &Map, sip: &Arc<Map>, out
         };
         let values = Arc::new(with_line_defaults(own, settings));
         if values.get("username").is_none() && settings.text("protocol").is_none_or(|p| &**p != "sccp") {
-            let place = name.as_ref().and_then(|name| inventory.lines.get(name)).map_or(item.span, |l| l.span);
+            let place =
+                name.as_ref().and_then(|name| inventory.lines.get(name)).map_or(item.span, |l| l.span);
             let found = Diagnostic::error(codes::NO_NUMBER, "this line has neither number nor username");
-            out.push(found.at(place).help("write `number:`, what others dial, or `username:`, its SIP account"));
+            out.push(
+                found.at(place).help("write `number:`, what others dial, or `username:`, its SIP account"),
+            );
         }
         let sip = own.map("sip").map_or_else(|| Arc::clone(sip), |own| line_sip(settings, own));
         lines.list.push(Line { position, name, span: item.span, values, sip });

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::codes;
-use super::file::{self, Entry, File, Named};
+use super::file::{self, DeviceId, Entry, File, Named};
 use super::value::{Item, Map};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use crate::yaml;
@@ -37,10 +37,8 @@ pub struct Inventory {
 pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnostics) -> Inventory {
     let mut incomplete = false;
     let found = find(directories, &mut incomplete, out);
-    let files: Vec<(FileId, &Path, &Path)> = found
-        .iter()
-        .map(|(path, root)| (sources.reserve(path), path.as_path(), root.as_path()))
-        .collect();
+    let files: Vec<(FileId, &Path, &Path)> =
+        found.iter().map(|(path, root)| (sources.reserve(path), path.as_path(), root.as_path())).collect();
     let read: Vec<(FileId, Option<Arc<str>>, File, Diagnostics)> = files
         .par_iter()
         .map(|&(id, path, root)| {
@@ -139,12 +137,7 @@ pub fn join(files: Vec<File>, out: &mut Diagnostics) -> Inventory {
     inventory
 }
 
-fn add<T>(
-    all: &mut BTreeMap<Arc<str>, Named<T>>,
-    some: Vec<Named<T>>,
-    what: &str,
-    out: &mut Diagnostics,
-) {
+fn add<T>(all: &mut BTreeMap<Arc<str>, Named<T>>, some: Vec<Named<T>>, what: &str, out: &mut Diagnostics) {
     for named in some {
         match all.get_mut(&named.name) {
             Some(first) => {
@@ -179,15 +172,13 @@ fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
             device.broken = true;
             let id = device.id.to_string();
             out.push(twice(codes::DEVICE_TWICE, "device", &id, device.span, first.span).device(id));
-        } else if let super::file::DeviceId::Id(id) = &device.id {
+        } else if let DeviceId::Id(id) = &device.id {
             names.insert(Arc::clone(id), device.span);
         }
     }
     // Names are compared in the order of the files, so that "first" is what a reader would call first.
-    let mut named: Vec<(Span, &mut Entry)> = devices
-        .iter_mut()
-        .filter_map(|device| Some((device.layer.get("name")?.span, device)))
-        .collect();
+    let mut named: Vec<(Span, &mut Entry)> =
+        devices.iter_mut().filter_map(|device| Some((device.layer.get("name")?.span, device))).collect();
     named.sort_by_key(|(span, _)| *span);
     for (span, device) in named {
         let Some(name) = device.layer.text("name").cloned() else { continue };

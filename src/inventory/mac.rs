@@ -72,10 +72,19 @@ mod tests {
 
     #[test]
     fn spellings() {
-        for text in
-            ["00:1a:2b:3c:4d:e0", "00-1A-2B-3C-4D-E0", "001a.2b3c.4de0", "001A2B3C4DE0", "0:1A:2b:3C:4d:E0", "001a2b-3c4de0"]
-        {
-            assert_eq!(Mac::parse(text).map(|m| m.to_string()), Ok("00:1a:2b:3c:4d:e0".to_string()), "{text}");
+        for text in [
+            "00:1a:2b:3c:4d:e0",
+            "00-1A-2B-3C-4D-E0",
+            "001a.2b3c.4de0",
+            "001A2B3C4DE0",
+            "0:1A:2b:3C:4d:E0",
+            "001a2b-3c4de0",
+        ] {
+            assert_eq!(
+                Mac::parse(text).map(|m| m.to_string()),
+                Ok("00:1a:2b:3c:4d:e0".to_string()),
+                "{text}"
+            );
         }
         // Digits alone stay digits: no number was made of them on the way.
         assert_eq!(Mac::parse("801234567890").map(|m| m.to_string()), Ok("80:12:34:56:78:90".into()));
@@ -83,9 +92,16 @@ mod tests {
 
     #[test]
     fn refused() {
-        for text in
-            ["", "00:1a:2b:3c:4d", "00:1a:2b:3c:4d:e0:11", "00:1a:2b:3c:4d:g0", "+01a2b3c4de0", "000000000000", "01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff"]
-        {
+        for text in [
+            "",
+            "00:1a:2b:3c:4d",
+            "00:1a:2b:3c:4d:e0:11",
+            "00:1a:2b:3c:4d:g0",
+            "+01a2b3c4de0",
+            "000000000000",
+            "01:00:5e:00:00:01",
+            "ff:ff:ff:ff:ff:ff",
+        ] {
             assert!(Mac::parse(text).is_err(), "{text}");
         }
     }

@@ -147,7 +147,8 @@ impl Reader<'_> {
     fn function_keys(&mut self, node: &Node<'_>) -> Option<Datum> {
         const AUTO_FIELD: Field = Field { name: "auto", kind: Kind::Group(&AUTO) };
         if matches!(node.value, Value::Seq(_)) {
-            let found = Diagnostic::error(codes::WRONG_TYPE, "expected function keys by position, found a list");
+            let found =
+                Diagnostic::error(codes::WRONG_TYPE, "expected function keys by position, found a list");
             self.out.push(found.at(node.span).help(
                 "write `1: {type: ..., value: ...}`; only a layout under the section `function_keys` may be a list",
             ));
@@ -270,9 +271,8 @@ impl Reader<'_> {
             _ => "holds a control character",
         };
         let help = "a phone's file has no place for it: write the value on one line, in quotes if need be";
-        self.out.push(
-            Diagnostic::error(codes::NOT_ONE_LINE, format!("this value {what}")).at(span).help(help),
-        );
+        self.out
+            .push(Diagnostic::error(codes::NOT_ONE_LINE, format!("this value {what}")).at(span).help(help));
         None
     }
 
@@ -295,5 +295,7 @@ pub fn unknown_key(key: &Key<'_>, what: &str, fields: impl Iterator<Item = &'sta
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("{what} has {}", names.join(", ")),
     };
-    Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{}` in {what}", key.text)).at(key.span).help(help)
+    Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{}` in {what}", key.text))
+        .at(key.span)
+        .help(help)
 }

@@ -62,18 +62,13 @@ impl<'i> Resolver<'i> {
     }
 
     fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Option<Device> {
-        let names = names(entry.layer.list("profiles"));
-        let mut profiles = Vec::with_capacity(names.len());
-        for (name, span) in names {
+        let mut profiles = Vec::new();
+        for (name, span) in names(entry.layer.list("profiles")) {
             match self.inventory.profiles.contains_key(name) {
                 true => profiles.push(Arc::clone(name)),
-                false => out.push(unknown(
-                    codes::UNKNOWN_PROFILE,
-                    "profile",
-                    name,
-                    span,
-                    &self.inventory.profiles,
-                )),
+                false => {
+                    out.push(unknown(codes::UNKNOWN_PROFILE, "profile", name, span, &self.inventory.profiles))
+                }
             }
         }
         let mut stack = self.stack(&profiles, out);
@@ -99,12 +94,27 @@ impl<'i> Resolver<'i> {
             None => Arc::clone(&stack.site),
         };
         let lines = lines::resolve(self.inventory, &settings, &sip, out);
-        let context = keys::Context { inventory: self.inventory, secrets: self.secrets, settings: &settings, lines: &lines };
+        let context = keys::Context {
+            inventory: self.inventory,
+            secrets: self.secrets,
+            settings: &settings,
+            lines: &lines,
+        };
         let keys = keys::resolve(&context, out);
         let modules = keys::modules(&context, out);
         let contacts = self.contacts(&settings, out);
         keys::check_lines(&settings, &lines, out);
-        let device = Device { id: entry.id.clone(), span: entry.span, settings, sip, site, lines: lines.list, keys, modules, contacts };
+        let device = Device {
+            id: entry.id.clone(),
+            span: entry.span,
+            settings,
+            sip,
+            site,
+            lines: lines.list,
+            keys,
+            modules,
+            contacts,
+        };
         require_model(&device, out);
         (!stack.broken && !lines.broken).then_some(device)
     }

@@ -92,9 +92,11 @@ pub fn read(kind: Kind, text: &str) -> Result<Datum, Diagnostic> {
             format!("`{text}` is not an HTTP URL"),
             "write `http://HOST[:PORT][/PATH]` or `https://...`",
         ),
-        Kind::Url if !is_url(text) => {
-            refuse(codes::BAD_URL, format!("`{text}` is not a URL"), "write `SCHEME://HOST...` without blanks")
-        }
+        Kind::Url if !is_url(text) => refuse(
+            codes::BAD_URL,
+            format!("`{text}` is not a URL"),
+            "write `SCHEME://HOST...` without blanks",
+        ),
         Kind::Locale if !is_locale(text) => refuse(
             codes::BAD_LOCALE,
             format!("`{text}` is not a locale"),
@@ -174,7 +176,8 @@ fn is_locale(text: &str) -> bool {
     text.split_once('_').is_some_and(|(language, country)| {
         (2..=3).contains(&language.len())
             && language.bytes().all(|b| b.is_ascii_lowercase())
-            && (is_capitals(country, 2) || (country.len() == 3 && country.bytes().all(|b| b.is_ascii_digit())))
+            && (is_capitals(country, 2)
+                || (country.len() == 3 && country.bytes().all(|b| b.is_ascii_digit())))
     })
 }
 

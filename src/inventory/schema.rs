@@ -141,8 +141,11 @@ pub static SIP: Group = group(
 /// `sccp:`
 pub static SCCP: Group = group("sccp", &[&[f("call_managers", OneOrList(&Endpoint))]]);
 
-static ADDRESS: Group =
-    Group { what: "address", fields: &[&[f("ip", Ip), f("netmask", Netmask), f("gateway", Ip)]], required: &[] };
+static ADDRESS: Group = Group {
+    what: "address",
+    fields: &[&[f("ip", Ip), f("netmask", Netmask), f("gateway", Ip)]],
+    required: &[],
+};
 static WIFI: Group = group("wifi", &[&[f("ssid", Text), f("psk", Password)]]);
 static DOT1X: Group = group(
     "dot1x",
@@ -156,10 +159,7 @@ static VLAN: Group =
     group("vlan", &[&[f("id", Int(1, 4094)), f("priority", Int(0, 7)), f("pc_port_id", Int(1, 4094))]]);
 static SYSLOG: Group = group(
     "syslog",
-    &[&[
-        f("server", Endpoint),
-        f("level", Choice(&["critical", "error", "warning", "info", "debug"])),
-    ]],
+    &[&[f("server", Endpoint), f("level", Choice(&["critical", "error", "warning", "info", "debug"]))]],
 );
 static NETWORK: Group = group(
     "network",
@@ -174,15 +174,12 @@ static NETWORK: Group = group(
         f("syslog", Kind::Group(&SYSLOG)),
     ]],
 );
-static TLS: Group = group(
-    "tls",
-    &[&[f("trusted_certificates", OneOrList(&Pem)), f("certificate", Pem), f("key", Pem)]],
-);
+static TLS: Group =
+    group("tls", &[&[f("trusted_certificates", OneOrList(&Pem)), f("certificate", Pem), f("key", Pem)]]);
 static HTTP: Group = group("http", &[&[f("username", Text), f("password", Password)]]);
 static CLOCK: Group =
     group("clock", &[&[f("time_format", Choice(&["24h", "12h"])), f("date_format", DateFormat)]]);
-static ADMIN: Group =
-    group("admin", &[&[f("username", Text), f("password", Password), f("pin", Digits)]]);
+static ADMIN: Group = group("admin", &[&[f("username", Text), f("password", Password), f("pin", Digits)]]);
 static USER: Group = group("user", &[&[f("username", Text), f("password", Password)]]);
 static FEATURE_CODES: Group = group(
     "feature_codes",
@@ -209,8 +206,24 @@ static REMOTE_PHONEBOOK: Group =
 
 /// The types that a function key can have.
 pub const KEY_TYPES: &[&str] = &[
-    "line", "speeddial", "blf", "park", "intercom", "pickup", "group_pickup", "voicemail", "dnd", "forward",
-    "transfer", "hold", "conference", "record", "directory", "dtmf", "url", "none",
+    "line",
+    "speeddial",
+    "blf",
+    "park",
+    "intercom",
+    "pickup",
+    "group_pickup",
+    "voicemail",
+    "dnd",
+    "forward",
+    "transfer",
+    "hold",
+    "conference",
+    "record",
+    "directory",
+    "dtmf",
+    "url",
+    "none",
 ];
 
 /// One function key. `type` is asked for after merging, because a layer may set another field alone.
@@ -240,6 +253,8 @@ pub static AUTO: Group = group(
 /// One entry of `expansion_modules`.
 pub static EXPANSION_MODULE: Group =
     group("expansion module", &[&[f("model", Name), f("keys", Positions(&Kind::Group(&FUNCTION_KEY)))]]);
+
+static EXPANSION_MODULE_KIND: Kind = Kind::Group(&EXPANSION_MODULE);
 
 /// One line.
 pub static LINE: Group = group(
@@ -271,6 +286,10 @@ pub static CONTACT: Group = group(
     ]],
 );
 
+/// A contact list.
+pub static CONTACT_LIST: Kind = List(&CONTACT_KIND);
+static CONTACT_KIND: Kind = Kind::Group(&CONTACT);
+
 /// The kinds of number that a contact has.
 pub static NUMBERS: Group = group(
     "numbers",
@@ -280,18 +299,17 @@ pub static NUMBERS: Group = group(
 /// One DECT handset.
 pub static HANDSET: Group = group(
     "handset",
-    &[&[
-        f("ipui", Name),
-        f("name", Text),
-        f("lines", OneOrList(&Int(1, 9999))),
-        f("vars", MapOf(&Free)),
-    ]],
+    &[&[f("ipui", Name), f("name", Text), f("lines", OneOrList(&Int(1, 9999))), f("vars", MapOf(&Free))]],
 );
 
 /// One port of an ATA or gateway.
 pub static PORT: Group = group(
     "port",
-    &[&[f("line", Int(1, 9999)), f("fax", Choice(&["t38", "passthrough", "disabled"])), f("vars", MapOf(&Free))]],
+    &[&[
+        f("line", Int(1, 9999)),
+        f("fax", Choice(&["t38", "passthrough", "disabled"])),
+        f("vars", MapOf(&Free)),
+    ]],
 );
 
 /// Settings that any layer may hold and that templates see under the same name.
@@ -325,7 +343,7 @@ const WORKED: &[Field] = &[
     f("plugin", Name),
     f("protocol", Choice(&["sip", "sccp"])),
     f("key_layout", Name),
-    f("expansion_modules", List(&Kind::Group(&EXPANSION_MODULE))),
+    f("expansion_modules", List(&EXPANSION_MODULE_KIND)),
 ];
 
 /// One profile.
@@ -360,7 +378,7 @@ pub static FILE: Group = group(
         f("profiles", MapOf(&Kind::Group(&PROFILE))),
         f("lines", MapOf(&Kind::Group(&LINE))),
         f("function_keys", MapOf(&KeyLayout)),
-        f("contacts", MapOf(&List(&Kind::Group(&CONTACT)))),
+        f("contacts", MapOf(&CONTACT_LIST)),
         f("devices", List(&Kind::Group(&DEVICE))),
     ]],
 );

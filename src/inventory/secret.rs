@@ -87,12 +87,10 @@ impl Written<'_, '_> {
             Err(Diagnostic::error(codes::BAD_SECRET, message).at(self.value.span))
         };
         match (self.key, &self.value.value) {
-            ("command", Value::Seq(nodes)) => {
-                match nodes.iter().map(text).collect::<Option<Vec<_>>>() {
-                    Some(argv) if !argv.is_empty() => Ok(Source::Command(argv)),
-                    _ => refuse("a list of a program and its arguments"),
-                }
-            }
+            ("command", Value::Seq(nodes)) => match nodes.iter().map(text).collect::<Option<Vec<_>>>() {
+                Some(argv) if !argv.is_empty() => Ok(Source::Command(argv)),
+                _ => refuse("a list of a program and its arguments"),
+            },
             ("command", _) => refuse("a list of a program and its arguments"),
             ("env", _) => match text(self.value) {
                 Some(name) if !name.contains(['=', '\0']) => Ok(Source::Env(name)),
@@ -139,9 +137,7 @@ impl Secrets {
             Arc::clone(fetched.entry(secret.source.clone()).or_default())
         };
         let result = cell.get_or_init(|| self.ask(&secret.source).map(Arc::from));
-        result
-            .clone()
-            .map_err(|f| Diagnostic::error(f.code, f.message).at(secret.span).help(f.help))
+        result.clone().map_err(|f| Diagnostic::error(f.code, f.message).at(secret.span).help(f.help))
     }
 
     /// The text of a secret that stands where one line of text is meant.
@@ -170,12 +166,17 @@ impl Secrets {
     fn ask(&self, source: &Source) -> Result<String, Failure> {
         let text = match source {
             Source::Env(name) => {
-                #[expect(clippy::disallowed_methods, reason = "an env: secret is an input that the user names")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "an env: secret is an input that the user names"
+                )]
                 let value = std::env::var(&**name);
                 value.map_err(|error| Failure {
                     code: codes::ENV_SECRET,
                     message: match error {
-                        std::env::VarError::NotPresent => format!("the environment variable `{name}` is not set"),
+                        std::env::VarError::NotPresent => {
+                            format!("the environment variable `{name}` is not set")
+                        }
                         std::env::VarError::NotUnicode(_) => {
                             format!("the environment variable `{name}` is not UTF-8")
                         }

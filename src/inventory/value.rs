@@ -110,7 +110,10 @@ pub fn is_host(text: &str) -> bool {
     };
     // Four groups of digits that are no address (10.0.0.300) are a slip, never a name.
     let digits_only = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    !name.is_empty() && name.len() <= 253 && name.split('.').all(label) && !(digits_only && name.contains('.'))
+    !name.is_empty()
+        && name.len() <= 253
+        && name.split('.').all(label)
+        && !(digits_only && name.contains('.'))
 }
 
 impl fmt::Display for Endpoint {
