@@ -93,12 +93,6 @@ impl Reader<'_> {
                 None => self.out.push(unknown_key(key, group.what, group.fields())),
             }
         }
-        for name in group.required {
-            if !entries.iter().any(|(key, _)| key.text == *name) {
-                let message = format!("{} has no `{name}`", group.what);
-                self.out.push(Diagnostic::error(codes::MISSING, message).at(node.span));
-            }
-        }
         Some(Map::from_entries(fields))
     }
 
@@ -250,7 +244,7 @@ impl Reader<'_> {
         let Value::Scalar(Scalar { text, .. }) = &node.value else {
             return self.wrong_type(scalar::expected(kind), node);
         };
-        if kind != Kind::Note {
+        if !matches!(kind, Kind::Note) {
             self.one_line(text, node.span)?;
         }
         match scalar::read(kind, text) {

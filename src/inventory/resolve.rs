@@ -115,7 +115,7 @@ impl<'i> Resolver<'i> {
             modules,
             contacts,
         };
-        require_model(&device, out);
+        require(&device, out);
         (!stack.broken && !lines.broken).then_some(device)
     }
 
@@ -319,7 +319,14 @@ pub(super) fn with_defaults(sip: &Arc<Map>) -> Arc<Map> {
     sip
 }
 
-fn require_model(device: &Device, out: &mut Diagnostics) {
+/// What has to be there once all layers are merged.
+fn require(device: &Device, out: &mut Diagnostics) {
+    if let Some(item) = device.settings.get("remote_phonebook")
+        && item.map().is_some_and(|map| map.get("url").is_none())
+    {
+        let found = Diagnostic::error(codes::MISSING, "this phone book has no `url`").at(item.span);
+        out.push(found.help("write `url:`, or take `remote_phonebook` away with `~`"));
+    }
     for name in ["vendor", "model"] {
         if device.settings.get(name).is_none() {
             let message = format!("device {} has no {name}", device.id);

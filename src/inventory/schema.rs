@@ -3,8 +3,10 @@
 //! Reading, "did you mean", merging, `show`, the context of templates and the check of the names that
 //! templates use all walk this table; a new setting is one line here.
 
+use std::sync::OnceLock;
+
 /// The type of a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// One line of text, or a secret to be fetched.
     Text,
@@ -65,18 +67,17 @@ pub enum Kind {
 }
 
 /// A mapping with known fields.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Group {
     /// What a person calls it.
     pub what: &'static str,
     /// Its fields, in several tables so that groups can share some.
     pub fields: &'static [&'static [Field]],
-    /// Fields that must be there.
-    pub required: &'static [&'static str],
+    sorted: OnceLock<Vec<&'static Field>>,
 }
 
 /// A field of a group.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Field {
     /// Its name in YAML and in templates.
     pub name: &'static str,
@@ -90,6 +91,15 @@ impl Group {
         self.fields.iter().copied().flatten()
     }
 
+    /// All fields by name: the order in which templates see them.
+    pub fn sorted(&self) -> &[&'static Field] {
+        self.sorted.get_or_init(|| {
+            let mut fields: Vec<_> = self.fields().collect();
+            fields.sort_by_key(|field| field.name);
+            fields
+        })
+    }
+
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields().find(|field| field.name == name)
@@ -101,7 +111,7 @@ const fn f(name: &'static str, kind: Kind) -> Field {
 }
 
 const fn group(what: &'static str, fields: &'static [&'static [Field]]) -> Group {
-    Group { what, fields, required: &[] }
+    Group { what, fields, sorted: OnceLock::new() }
 }
 
 use Kind::{
@@ -141,11 +151,8 @@ pub static SIP: Group = group(
 /// `sccp:`
 pub static SCCP: Group = group("sccp", &[&[f("call_managers", OneOrList(&Endpoint))]]);
 
-static ADDRESS: Group = Group {
-    what: "address",
-    fields: &[&[f("ip", Ip), f("netmask", Netmask), f("gateway", Ip)]],
-    required: &[],
-};
+static ADDRESS: Group =
+    group("address", &[&[f("ip", Ip), f("netmask", Netmask), f("gateway", Ip)]]);
 static WIFI: Group = group("wifi", &[&[f("ssid", Text), f("psk", Password)]]);
 static DOT1X: Group = group(
     "dot1x",
@@ -201,8 +208,7 @@ static FEATURE_CODES: Group = group(
         f("record", Text),
     ]],
 );
-static REMOTE_PHONEBOOK: Group =
-    Group { what: "remote_phonebook", fields: &[&[f("url", Url), f("name", Text)]], required: &["url"] };
+static REMOTE_PHONEBOOK: Group = group("remote_phonebook", &[&[f("url", Url), f("name", Text)]]);
 
 /// The types that a function key can have.
 pub const KEY_TYPES: &[&str] = &[
