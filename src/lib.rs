@@ -5,4 +5,6 @@
 
 pub mod cli;
 pub mod diagnostic;
+pub mod inventory;
+pub mod plugin;
 pub mod yaml;

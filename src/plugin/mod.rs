@@ -1,0 +1,3 @@
+//! Plugins: data that says which files a family of phones fetches and how they are written.
+
+pub mod format;
