@@ -1,13 +1,11 @@
 //! The kinds of mistakes that plugins can have: `PV04` manifests and files, `PV05` templates, `PV06`
-//! the choice of a plugin for a device.
+//! the choice of a plugin for a device. Wrong shapes and unknown keys have the codes of [`crate::yaml`].
 
 use crate::diagnostic::Code;
 
-/// A field that the manifest format does not know.
-pub const UNKNOWN_FIELD: Code = Code("PV0401");
-/// A value of the wrong shape or outside its range.
+/// A value that has the right shape and says nothing that can be.
 pub const BAD_VALUE: Code = Code("PV0402");
-/// A field that must be there is not.
+/// One of several fields must be there and none is.
 pub const MISSING_FIELD: Code = Code("PV0403");
 /// The `id` is not the family and the directory's name.
 pub const WRONG_ID: Code = Code("PV0404");

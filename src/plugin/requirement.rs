@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn bounds_hold_together() {
         let range = Requirement::parse(">=2, <3").unwrap();
-        for (version, inside) in [("1.9", false), ("2", true), ("2.8.1", true), ("3.0", false), ("3.0-rc1", true)]
+        for (version, inside) in
+            [("1.9", false), ("2", true), ("2.8.1", true), ("3.0", false), ("3.0-rc1", true)]
         {
             assert_eq!(range.matches(&Version::parse(version)), inside, "{version}");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 
 use super::identify::regex;
-use super::reader::{self, Fields, Spanned};
+use super::reader::{self, Fields, Read, Spanned};
 use crate::diagnostic::Diagnostics;
 use crate::plugin::codes::BAD_REQUIREMENT;
 use crate::plugin::requirement::{FirmwareMatch, Requirement};
@@ -43,7 +43,7 @@ impl Rules {
         if let Some(mut aliases) = fields.get("aliases").and_then(|n| Fields::of(n, "`aliases`", out)) {
             vendor_aliases = aliases.texts("vendor", out).into_iter().map(|text| text.value).collect();
             for (alias, node) in aliases.map("model", out) {
-                if reader::is_null(node) {
+                if node.is_null() {
                     continue;
                 }
                 if let Some(model) = reader::text(node, &alias.text, out) {

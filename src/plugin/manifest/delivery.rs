@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::files::safe_path;
 use super::identify::regex;
-use super::reader::{self, Fields, Spanned};
+use super::reader::{self, Fields, Read, Spanned};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::codes::{BAD_VALUE, DUPLICATE, MISSING_FIELD};
 use crate::yaml::Node;
@@ -147,23 +147,24 @@ impl FirmwarePackage {
     }
 
     fn read(node: &Node<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, "a firmware package", out)?;
-        let id = fields.require_text("id", out);
-        let version = fields.require_text("version", out);
-        let descriptions = descriptions(&mut fields, out);
+        let mut fields = Fields::of(node, "a firmware package", out)?.ignoring("description");
+        let id = fields.required_text("id", out);
+        let version = fields.required_text("version", out);
+        let descriptions = descriptions(node, out);
         let files = fields.list("files", out);
         let files = files.iter().filter_map(|node| FirmwareFile::read(node, out)).collect();
         let install = fields.list("install", out);
         let install = install.iter().filter_map(|node| InstallStep::read(node, out)).collect();
-        fields.finish_but(Some("description"), out);
+        fields.finish(out);
         Some(Self { span: node.span, id: id?.value, version: version?.value, descriptions, files, install })
     }
 }
 
 /// `description` and `description_LANGUAGE`, by language.
-pub(super) fn descriptions(fields: &mut Fields<'_, '_>, out: &mut Diagnostics) -> BTreeMap<String, String> {
+pub(super) fn descriptions(node: &Node<'_>, out: &mut Diagnostics) -> BTreeMap<String, String> {
     let mut descriptions = BTreeMap::new();
-    for (rest, node) in fields.prefixed("description") {
+    for (key, node) in node.as_map().unwrap_or_default() {
+        let Some(rest) = key.text.strip_prefix("description") else { continue };
         let language = rest.strip_prefix('_').unwrap_or(rest);
         let well_formed = rest.is_empty()
             || (rest.starts_with('_')
@@ -172,7 +173,7 @@ pub(super) fn descriptions(fields: &mut Fields<'_, '_>, out: &mut Diagnostics) -
         if !well_formed {
             let message = format!("`description{rest}` names no language");
             let help = "write `description` or `description_fr`";
-            out.push(Diagnostic::error(BAD_VALUE, message).at(node.span).help(help));
+            out.push(Diagnostic::error(BAD_VALUE, message).at(key.span).help(help));
         } else if let Some(text) = reader::text(node, "description", out) {
             descriptions.insert(language.to_owned(), text.value);
         }
@@ -184,17 +185,18 @@ impl FirmwareFile {
     fn read(node: &Node<'_>, out: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "a firmware file", out)?;
         let url = fields.text("url", out);
-        if let Some(url) = url.as_ref().filter(|u| !["http://", "https://", "ftp://"].iter().any(|s| u.value.starts_with(s)))
+        if let Some(url) =
+            url.as_ref().filter(|u| !["http://", "https://", "ftp://"].iter().any(|s| u.value.starts_with(s)))
         {
             let message = format!("`{}` is no http, https or ftp address", url.value);
             reader::report::<()>(BAD_VALUE, &message, url.span, out);
         }
-        let filename = fields.require_text("filename", out);
+        let filename = fields.required_text("filename", out);
         if let Some(name) = filename.as_ref().filter(|name| name.value.contains('/') || name.value == "..") {
             let message = format!("`filename` is not a plain file name: `{}`", name.value);
             reader::report::<()>(crate::plugin::codes::UNSAFE_PATH, &message, name.span, out);
         }
-        let size = fields.require_text("size", out).and_then(|text| match text.value.parse() {
+        let size = fields.required_text("size", out).and_then(|text| match text.value.parse() {
             Ok(size) => Some(size),
             Err(_) => reader::report(BAD_VALUE, "`size` must be a number of bytes", text.span, out),
         });

@@ -1,6 +1,6 @@
 //! The files that a plugin writes, as its manifest lists them.
 
-use super::reader::{self, Fields, Spanned};
+use super::reader::{self, Fields, Read, Spanned};
 use super::value;
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::codes::{BAD_VALUE, UNSAFE_PATH};
@@ -115,11 +115,11 @@ impl Files {
 
 impl FileSpec {
     fn read(node: &Node<'_>, kind: FileKind, out: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, format!("a file of `files.{}`", kind.as_str()), out)?;
-        let path = fields.require_text("path", out);
-        let template = fields.require_text("template", out);
+        let mut fields = Fields::of(node, &format!("a file of `files.{}`", kind.as_str()), out)?;
+        let path = fields.required_text("path", out);
+        let template = fields.required_text("template", out);
         let formats: Vec<_> = Format::ALL.iter().map(|format| (format.name(), *format)).collect();
-        let format = fields.require("format", out).and_then(|n| reader::word(n, "format", &formats, out));
+        let format = fields.required("format", out).and_then(|n| reader::word(n, "format", &formats, out));
         let sensitive = fields.flag("sensitive", out);
         let when = fields.text("when", out);
         let for_each = fields.text("for_each", out);
@@ -175,7 +175,8 @@ fn finish(fields: &mut Fields<'_, '_>, format: Format, out: &mut Diagnostics) ->
 /// where files are written.
 pub(super) fn safe_path(path: &Spanned<String>, what: &str, out: &mut Diagnostics) {
     let text = &path.value;
-    let leaves = text.starts_with('/') || text.contains(['\\', '\0']) || text.split('/').any(|part| part == "..");
+    let leaves =
+        text.starts_with('/') || text.contains(['\\', '\0']) || text.split('/').any(|part| part == "..");
     if leaves {
         let message = format!("`{what}` leaves its directory: `{text}`");
         let help = "write a path below the directory, without `..`, a leading `/` or `\\`";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::reader::{self, Fields};
+use super::reader::{self, Fields, Read};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::codes::BAD_PATTERN;
 use crate::yaml::Node;
@@ -139,7 +139,7 @@ pub(super) fn regex(node: &Node<'_>, name: &str, out: &mut Diagnostics) -> Optio
 
 impl Rule {
     fn read(node: &Node<'_>, protocol: &str, read: Subjects, out: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, format!("a rule of `identify.{protocol}`"), out)?;
+        let mut fields = Fields::of(node, &format!("a rule of `identify.{protocol}`"), out)?;
         let before = out.iter().count();
         let matches = read(&mut fields, out);
         let replace = replacements(&mut fields, out);
@@ -160,10 +160,10 @@ fn replacements(
     let mut replace = BTreeMap::new();
     for (group, node) in fields.map("replace", out) {
         known_group(&group.text, group.span, out);
-        let entries = reader::mapping(node, "`replace`", out).unwrap_or_default();
+        let entries = reader::mapping(node, "replace", out).unwrap_or_default();
         let pairs = entries.iter().map(|(from, to)| {
             // Here nothing is a value too: what is replaced by it is dropped.
-            let to = if reader::is_null(to) { String::new() } else { reader::text(to, &from.text, out)?.value };
+            let to = if to.is_null() { String::new() } else { reader::text(to, &from.text, out)?.value };
             Some((from.text.to_string(), to))
         });
         replace.insert(group.text.to_string(), pairs.flatten().collect());
@@ -172,10 +172,11 @@ fn replacements(
 }
 
 fn set(fields: &mut Fields<'_, '_>, out: &mut Diagnostics) -> BTreeMap<String, String> {
-    for (group, _) in fields.map("set", out) {
+    let entries = fields.map("set", out);
+    for (group, _) in entries {
         known_group(&group.text, group.span, out);
     }
-    fields.text_map("set", out)
+    reader::text_map(entries, out)
 }
 
 fn known_group(name: &str, span: Span, out: &mut Diagnostics) {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::reader::{self, Fields, Spanned};
+use super::reader::{self, Fields, Read, Spanned};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::codes::BAD_VALUE;
 use crate::yaml::{Key, Node, Value};
@@ -137,8 +137,8 @@ impl Bank {
     /// Reads an entry of `key_slots`.
     pub(super) fn read(node: &Node<'_>, modules: Option<u32>, out: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "a bank of `key_slots`", out)?;
-        let kind = fields.require_text("kind", out);
-        let count = fields.require("count", out).and_then(|n| reader::count(n, "count", MAX_KEYS, out));
+        let kind = fields.required_text("kind", out);
+        let count = fields.required("count", out).and_then(|n| reader::count(n, "count", MAX_KEYS, out));
         let name = fields.text("name", out).and_then(|text| match NamePattern::parse(&text.value) {
             Ok(pattern) => Some(pattern),
             Err(message) => reader::report(BAD_VALUE, &message, text.span, out),
@@ -146,7 +146,11 @@ impl Bank {
         let own_modules = fields.count("modules", MAX_MODULES, out);
         let per_page = fields.get("per_page").and_then(|n| {
             let count = reader::count(n, "per_page", MAX_KEYS, out)?;
-            if count == 0 { reader::wrong(n, "`per_page` must be at least 1", out) } else { Some(count) }
+            if count == 0 {
+                reader::report(BAD_VALUE, "`per_page` must be at least 1", n.span, out)
+            } else {
+                Some(count)
+            }
         });
         let first = fields.count("first", MAX_KEYS, out).unwrap_or(1);
         let types = fields.get("types").map(|node| types(node, out));
@@ -213,12 +217,12 @@ impl TypesByModel {
         match &node.value {
             Value::Map(entries) => {
                 let mut read = Self::default();
-                for (key, node) in entries.iter().filter(|(_, node)| !reader::is_null(node)) {
+                for (key, node) in entries.iter().filter(|(_, node)| !node.is_null()) {
                     let set = types(node, out);
                     if key.text == "default" {
                         read.default = Some(set);
                     } else {
-                        read.by_model.push((Spanned::new(key.text.to_string(), key.span), set));
+                        read.by_model.push((Spanned { value: key.text.to_string(), span: key.span }, set));
                     }
                 }
                 read

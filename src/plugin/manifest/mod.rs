@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
+pub use crate::yaml::decode::Spanned;
 pub use associate::Rules;
 pub use delivery::{DhcpRule, FirmwareFile, FirmwarePackage, InstallStep, Resync};
 pub use files::{FileKind, FileSpec, Files, ModelsOf};
@@ -23,12 +24,11 @@ pub use identify::{GROUPS, Identify, Rule, Subject};
 pub(crate) use keys::Place;
 pub use keys::{Bank, KEY_TYPES, NamePattern};
 pub use model::{Model, ModuleModel, Protocol};
-pub use reader::Spanned;
 pub(crate) use reader::{near, report};
 pub use value::lay_over;
 
 use self::keys::TypesByModel;
-use self::reader::Fields;
+use self::reader::{Fields, Read};
 use super::codes::{BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, UNKNOWN_MODEL_NAME, WRONG_ID};
 use super::requirement::Firmware;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -106,25 +106,26 @@ impl Manifest {
     /// Reads a merged tree. Every mistake goes to `out`; there is a manifest as soon as its identity is
     /// known, so that what depends on it can be checked too.
     pub(crate) fn read(node: &Node<'_>, expected: &Expected<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let mut fields = Fields::of(node, "the manifest", out)?;
-        let id = fields.require_text("id", out);
+        let mut fields = Fields::of(node, "the manifest", out)?.ignoring("description");
+        let id = fields.required_text("id", out);
         if let Some(id) = &id {
             check_id(id, expected, out);
         }
-        let version = fields.require_text("version", out);
+        let version = fields.required_text("version", out);
         if let Some(version) = &version {
             check_version(version, out);
         }
-        let descriptions = delivery::descriptions(&mut fields, out);
+        let descriptions = delivery::descriptions(node, out);
         if !descriptions.contains_key("") {
             let error = Diagnostic::error(MISSING_FIELD, "the manifest has no `description`");
             out.push(error.at(fields.span()).help("add `description:`"));
         }
-        let vendor = fields.require_text("vendor", out);
-        let firmware = fields.require_text("firmware", out).and_then(|text| match Firmware::parse(&text.value) {
-            Ok(firmware) => Some(Spanned::new(firmware, text.span)),
-            Err(error) => report(BAD_REQUIREMENT, &error, text.span, out),
-        });
+        let vendor = fields.required_text("vendor", out);
+        let firmware =
+            fields.required_text("firmware", out).and_then(|text| match Firmware::parse(&text.value) {
+                Ok(firmware) => Some(Spanned { value: firmware, span: text.span }),
+                Err(error) => report(BAD_REQUIREMENT, &error, text.span, out),
+            });
         let protocol = fields.word("protocol", model::PROTOCOLS, out).unwrap_or_default();
         let tables = free_map(&mut fields, "tables", out);
         let vars = free_map(&mut fields, "vars", out);
@@ -143,9 +144,9 @@ impl Manifest {
         let resync = fields.get("resync").map(|node| Resync::read(node, out)).unwrap_or_default();
         let firmware_packages = FirmwarePackage::read_all(fields.list("firmware_packages", out), out);
         let extra = fields.get("extra").and_then(|node| Extra::read(node, out));
-        // Taken by the merge, which needs it before there is anything to read.
+        // Read before the merge, which needs it.
         fields.get("layers");
-        fields.finish_but(Some("description"), out);
+        fields.finish(out);
         check_aliases(&associate, &models, out);
         Some(Self {
             id: id?,
@@ -173,7 +174,7 @@ impl Manifest {
 impl Extra {
     fn read(node: &Node<'_>, out: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "`extra`", out)?;
-        let pattern = fields.require("pattern", out).and_then(|node| identify::regex(node, "pattern", out));
+        let pattern = fields.required("pattern", out).and_then(|node| identify::regex(node, "pattern", out));
         let element = fields.text("element", out).map(|text| text.value);
         fields.finish(out);
         let written = pattern?.as_str().to_owned();
@@ -194,7 +195,8 @@ fn check_id(id: &Spanned<String>, expected: &Expected<'_>, out: &mut Diagnostics
 
 fn check_version(version: &Spanned<String>, out: &mut Diagnostics) {
     let parts: Vec<&str> = version.value.split('.').collect();
-    let number = |part: &&str| !part.is_empty() && part.len() < 10 && part.chars().all(|c| c.is_ascii_digit());
+    let number =
+        |part: &&str| !part.is_empty() && part.len() < 10 && part.chars().all(|c| c.is_ascii_digit());
     if parts.len() != 3 || !parts.iter().all(number) {
         let message = format!("`version` must be three numbers such as 1.0.0, not `{}`", version.value);
         out.push(Diagnostic::error(BAD_VALUE, message).at(version.span));
@@ -204,7 +206,7 @@ fn check_version(version: &Spanned<String>, out: &mut Diagnostics) {
 fn free_map(fields: &mut Fields<'_, '_>, name: &'static str, out: &mut Diagnostics) -> tera::Value {
     fields
         .get(name)
-        .filter(|node| reader::mapping(node, &format!("`{name}`"), out).is_some())
+        .filter(|node| reader::mapping(node, name, out).is_some())
         .map_or_else(|| value::map([]), value::free)
 }
 
@@ -219,7 +221,7 @@ fn models(
     let below = fields.get("model_defaults");
     let types = types.unwrap_or_default();
     let mut models: Vec<Model> = Vec::new();
-    for (key, node) in entries.iter().filter(|(_, node)| !reader::is_null(node)) {
+    for (key, node) in entries.iter().filter(|(_, node)| !node.is_null()) {
         let merged = match (below, &node.value) {
             (Some(below), Value::Map(_)) => super::layers::lay_over(below.clone(), node.clone()),
             _ => node.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::keys::{Bank, MAX_KEYS, MAX_MODULES};
-use super::reader::{self, Fields};
+use super::reader::{self, Fields, Read};
 use super::value;
 use crate::diagnostic::{Diagnostics, Span};
 use crate::plugin::codes::BAD_VALUE;
@@ -101,7 +101,7 @@ impl Model {
         defaults: &Defaults<'_>,
         out: &mut Diagnostics,
     ) -> Option<Self> {
-        let mut fields = Fields::of(node, format!("model `{name}`"), out)?;
+        let mut fields = Fields::of(node, &format!("model `{name}`"), out)?;
         let kind = fields.word("type", KINDS, out).unwrap_or("deskphone");
         let lines = fields.count("lines", 1000, out).unwrap_or(0);
         let function_keys = fields.get("function_keys");
@@ -111,7 +111,7 @@ impl Model {
         let stated = fields.count("modules", MAX_MODULES, out);
         let (modules, expansion_modules) =
             expansion.map(|node| expansion_models(node, stated, out)).unwrap_or_default();
-        let banks = fields.get("key_slots").map(|node| {
+        let banks: Option<Vec<Bank>> = fields.get("key_slots").map(|node| {
             let entries = reader::list(node, "key_slots", out).unwrap_or_default();
             let most = stated.or(expansion.map(|_| modules));
             entries.iter().filter_map(|entry| Bank::read(entry, most, out)).collect()
@@ -121,7 +121,7 @@ impl Model {
         let handsets = fields.count("handsets", 10_000, out);
         let ports = fields.count("ports", 1000, out);
         let own_vars = fields.get("vars").map(|node| {
-            reader::mapping(node, "`vars`", out);
+            reader::mapping(node, "vars", out);
             value::free(node)
         });
         fields.finish(out);
@@ -171,18 +171,14 @@ impl Model {
 
 /// `expansion_modules`: how many, or the models with their key counts; how many may then be attached is
 /// said by `modules`, and is one where it is not.
-fn expansion_models(
-    node: &Node<'_>,
-    stated: Option<u32>,
-    out: &mut Diagnostics,
-) -> (u32, Vec<ModuleModel>) {
+fn expansion_models(node: &Node<'_>, stated: Option<u32>, out: &mut Diagnostics) -> (u32, Vec<ModuleModel>) {
     let Value::Map(entries) = &node.value else {
         let count = reader::count(node, "expansion_modules", MAX_MODULES, out);
         return (count.unwrap_or(0), Vec::new());
     };
     let models: Vec<ModuleModel> = entries
         .iter()
-        .filter(|(_, node)| !reader::is_null(node))
+        .filter(|(_, node)| !node.is_null())
         .filter_map(|(key, node)| {
             let keys = reader::count(node, &key.text, MAX_KEYS, out)?;
             Some(ModuleModel { name: key.text.to_string(), keys })
@@ -202,8 +198,8 @@ fn plain_banks(count: Option<u32>, modules: u32, models: &[ModuleModel]) -> Vec<
 fn agree(banks: &[Bank], count: Option<(u32, &Node<'_>)>, name: &str, out: &mut Diagnostics) {
     let laid_out: u32 = banks.iter().filter(|b| b.modules.is_none()).map(|b| b.count).sum();
     if let Some((count, node)) = count.filter(|(count, _)| *count != laid_out) {
-        let message = format!("model `{name}` has {count} function keys, but its `key_slots` lay out {laid_out}");
+        let message =
+            format!("model `{name}` has {count} function keys, but its `key_slots` lay out {laid_out}");
         reader::report::<()>(BAD_VALUE, &message, node.span, out);
     }
 }
-
