@@ -1,3 +1,19 @@
 //! Plugins: data that says which files a family of phones fetches and how they are written.
+//!
+//! [`set`] finds and loads them, [`associate`] chooses one for a device, [`templates`] renders its files.
+//! Nothing here knows an inventory: a device is a few strings, a context is handed in.
 
+pub mod associate;
+pub mod codes;
+mod embedded;
 pub mod format;
+mod layers;
+pub mod manifest;
+mod requirement;
+pub mod set;
+pub mod slots;
+pub mod source;
+mod version;
+
+pub use requirement::{Firmware, FirmwareMatch, Requirement};
+pub use version::Version;

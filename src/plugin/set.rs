@@ -1,0 +1,401 @@
+//! Finding and loading plugins: the standard set that the binary carries, the `--plugins` directories over
+//! it, the site's overrides over both.
+//!
+//! A later source replaces a layer or version of a family as a whole (`digium/common`, `digium/v2_8_1`):
+//! half a directory from here and half from there is what nobody has tested. What a site wants to change
+//! in part goes into `overrides/`. All manifests are read, in parallel; templates are read only for the
+//! plugins that are used ([`super::templates`]).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::associate::{Index, fold};
+use super::codes::{DUPLICATE, STRAY_DIRECTORY, UNKNOWN_LAYER, UNKNOWN_OVERRIDE, UNREADABLE};
+use super::embedded::STANDARD;
+use super::layers::{lay_over, overriding};
+use super::manifest::{Expected, Manifest, Model, near};
+use super::source::{Content, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use crate::yaml::decode::{self, Spanned};
+use crate::yaml::{self, Node};
+
+/// The name under which templates of an override can extend what the plugin itself has, and so no name
+/// for a layer.
+pub(super) const PLUGIN_LAYER: &str = "plugin";
+/// What the layer of an override is called in template names: `override/device.cfg.tera` for a family's,
+/// `override-id/device.cfg.tera` for one plugin's.
+pub(super) const OVERRIDE_LAYERS: [&str; 2] = ["override", "override-id"];
+
+/// All plugins that there are, sorted by id.
+#[derive(Debug, Default)]
+pub struct PluginSet {
+    plugins: Vec<Arc<Plugin>>,
+    pub(super) index: Index,
+    inputs: Vec<PathBuf>,
+}
+
+/// One plugin: its manifest and where its files are.
+#[derive(Debug)]
+pub struct Plugin {
+    /// The manifest, layers and overrides merged.
+    pub manifest: Manifest,
+    /// The family: the name of the directory that the versions share.
+    pub family: String,
+    /// Where templates and static files are looked for, the strongest first.
+    pub layers: Vec<Layer>,
+    /// Models by folded name and alias, as positions in `manifest.models`.
+    models: BTreeMap<String, usize>,
+}
+
+/// A directory that contributes to a plugin.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Its name in template names: that of its directory, or `override`.
+    pub name: String,
+    /// The tree it is in.
+    pub source: Arc<Source>,
+    /// Its path in the tree.
+    pub path: String,
+}
+
+/// A file that is copied as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticFile {
+    /// Its path below the plugin's directory in out/.
+    pub path: String,
+    /// Where it comes from.
+    pub content: Content,
+}
+
+impl Plugin {
+    /// Its id, such as `digium-2.8.1`.
+    pub fn id(&self) -> &str {
+        &self.manifest.id.value
+    }
+
+    /// A model by name or alias, compared without case, blanks and hyphens.
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        self.model_at(name).and_then(|at| self.manifest.models.get(at))
+    }
+
+    /// The position of a model in the manifest.
+    pub(super) fn model_at(&self, name: &str) -> Option<usize> {
+        self.models.get(&fold(name)).copied()
+    }
+
+    /// The files that are copied as they are, sorted by path. A file of a version replaces its layer's of
+    /// the same name, one of an override both.
+    pub fn static_files(&self, out: &mut Diagnostics) -> Vec<StaticFile> {
+        let Some(directory) = &self.manifest.static_dir else { return Vec::new() };
+        let directory = directory.value.trim_end_matches('/');
+        let mut files = BTreeMap::new();
+        for layer in self.layers.iter().rev() {
+            let root = format!("{}/{directory}", layer.path);
+            for path in layer.source.files(&root, out) {
+                if let Some(content) = layer.source.content(&format!("{root}/{path}")) {
+                    files.insert(path, content);
+                }
+            }
+        }
+        files.into_iter().map(|(path, content)| StaticFile { path, content }).collect()
+    }
+}
+
+/// A directory with a manifest, found and read but not yet understood.
+struct Unit {
+    source: Arc<Source>,
+    path: String,
+    text: Option<(FileId, Arc<str>)>,
+}
+
+/// The units of one family by directory name.
+type Family = BTreeMap<String, Unit>;
+
+impl PluginSet {
+    /// Loads the standard plugins, then those of `directories`, later over earlier, then lays the site's
+    /// `overrides` over them. Mistakes of all manifests go to `out`; a plugin whose identity cannot be read
+    /// is left out.
+    pub fn load(
+        directories: &[PathBuf],
+        overrides: Option<&Path>,
+        sources: &mut SourceMap,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let mut trees = vec![Source::Embedded(STANDARD)];
+        for directory in directories {
+            if directory.is_dir() {
+                trees.push(Source::Directory(directory.clone()));
+            } else {
+                let message = format!("there is no plugins directory {}", directory.display());
+                out.push(Diagnostic::error(UNREADABLE, message));
+            }
+        }
+        let overrides = overrides.map(|path| Source::Directory(path.to_owned()));
+        Self::load_from(trees, overrides, sources, out)
+    }
+
+    /// Loads plugins from trees, later over earlier.
+    pub fn load_from(
+        trees: Vec<Source>,
+        overrides: Option<Source>,
+        sources: &mut SourceMap,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let mut families: BTreeMap<String, Family> = BTreeMap::new();
+        for tree in trees {
+            find_units(&Arc::new(tree), &mut families, out);
+        }
+        let mut inputs = Vec::new();
+        for unit in families.values_mut().flat_map(BTreeMap::values_mut) {
+            unit.read(sources, &mut inputs, out);
+        }
+        let mut site: Family = overrides.map(|tree| find_overrides(tree, out)).unwrap_or_default();
+        for unit in site.values_mut() {
+            unit.read(sources, &mut inputs, out);
+        }
+        let loaded: Vec<(Vec<Plugin>, Diagnostics)> = families
+            .par_iter()
+            .map(|(name, family)| {
+                let mut out = Diagnostics::default();
+                (load_family(name, family, &site, &mut out), out)
+            })
+            .collect();
+        let mut plugins = Vec::new();
+        for (found, problems) in loaded {
+            plugins.extend(found.into_iter().map(Arc::new));
+            out.append(problems);
+        }
+        plugins.sort_by(|a, b| a.id().cmp(b.id()));
+        same_ids(&plugins, out);
+        unused_overrides(&site, &families, out);
+        let index = Index::new(&plugins);
+        Self { plugins, index, inputs }
+    }
+
+    /// All plugins, sorted by id.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Plugin>> {
+        self.plugins.iter()
+    }
+
+    /// A plugin by id.
+    pub fn get(&self, id: &str) -> Option<&Arc<Plugin>> {
+        self.plugins.iter().find(|plugin| plugin.id() == id)
+    }
+
+    /// A plugin by its place in [`PluginSet::iter`].
+    pub(super) fn at(&self, index: usize) -> Option<&Arc<Plugin>> {
+        self.plugins.get(index)
+    }
+
+    /// The manifests that were read from disk, in the order read.
+    pub fn inputs(&self) -> &[PathBuf] {
+        &self.inputs
+    }
+}
+
+impl Unit {
+    /// Reads the manifest, if it has one.
+    fn read(&mut self, sources: &mut SourceMap, inputs: &mut Vec<PathBuf>, out: &mut Diagnostics) {
+        let path = format!("{}/plugin.yaml", self.path);
+        let Some(bytes) = self.source.read(&path, out) else { return };
+        let shown = self.source.shown(&path);
+        if let Source::Directory(_) = &*self.source {
+            inputs.push(shown.clone());
+        }
+        let file = sources.reserve(shown);
+        match yaml::decode_utf8(file, bytes.into_owned()) {
+            Ok(text) => {
+                let text: Arc<str> = text.into();
+                sources.set_text(file, text.clone());
+                self.text = Some((file, text));
+            }
+            Err(error) => out.push(error),
+        }
+    }
+
+    fn parse(&self, out: &mut Diagnostics) -> Option<Node<'_>> {
+        let (file, text) = self.text.as_ref()?;
+        yaml::parse(*file, text, out)
+    }
+
+    fn layer(&self, name: &str) -> Layer {
+        Layer { name: name.to_owned(), source: self.source.clone(), path: self.path.clone() }
+    }
+}
+
+/// Finds the layers and versions of a tree; those of the same name found earlier are replaced.
+fn find_units(tree: &Arc<Source>, families: &mut BTreeMap<String, Family>, out: &mut Diagnostics) {
+    for family in tree.list("", out).into_iter().filter(|entry| entry.directory) {
+        for unit in tree.list(&family.name, out).into_iter().filter(|entry| entry.directory) {
+            let path = format!("{}/{}", family.name, unit.name);
+            let inside = tree.list(&path, out);
+            let is_unit = |name: &str| matches!(name, "plugin.yaml" | "templates" | "files");
+            if !inside.iter().any(|entry| is_unit(&entry.name)) || reserved(&unit.name) {
+                let shown = tree.shown(&path);
+                let message = format!("{} is neither a version nor a layer", shown.display());
+                let help = "a version or layer has a plugin.yaml or templates/, and is not called \
+                            plugin, override or override-id";
+                out.push(Diagnostic::warning(STRAY_DIRECTORY, message).help(help));
+                continue;
+            }
+            let unit_of = Unit { source: tree.clone(), path, text: None };
+            families.entry(family.name.clone()).or_default().insert(unit.name, unit_of);
+        }
+    }
+}
+
+fn reserved(name: &str) -> bool {
+    name == PLUGIN_LAYER || OVERRIDE_LAYERS.contains(&name)
+}
+
+fn find_overrides(tree: Source, out: &mut Diagnostics) -> Family {
+    let tree = Arc::new(tree);
+    let entries = tree.list("", out).into_iter().filter(|entry| entry.directory);
+    entries
+        .map(|entry| (entry.name.clone(), Unit { source: tree.clone(), path: entry.name, text: None }))
+        .collect()
+}
+
+/// Loads every version of a family.
+fn load_family(name: &str, family: &Family, site: &Family, out: &mut Diagnostics) -> Vec<Plugin> {
+    let parsed: BTreeMap<&str, Node<'_>> =
+        family.iter().filter_map(|(unit, found)| Some((unit.as_str(), found.parse(out)?))).collect();
+    let versions = family.iter().filter(|(unit, _)| is_version(unit, parsed.get(unit.as_str())));
+    versions
+        .filter_map(|(directory, unit)| {
+            let node = parsed.get(directory.as_str())?;
+            let loading = Loading { name, directory, unit, family, parsed: &parsed, site };
+            loading.load(node, out)
+        })
+        .collect()
+}
+
+/// A version is a directory called `v` and a digit, or one whose manifest has an id.
+fn is_version(directory: &str, manifest: Option<&Node<'_>>) -> bool {
+    let numbered =
+        directory.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    manifest.is_some_and(|node| numbered || node.get("id").is_some())
+}
+
+/// One version while it is loaded.
+struct Loading<'l, 'a> {
+    name: &'l str,
+    directory: &'l str,
+    unit: &'l Unit,
+    family: &'l Family,
+    parsed: &'l BTreeMap<&'l str, Node<'a>>,
+    site: &'l Family,
+}
+
+impl Loading<'_, '_> {
+    fn load(&self, node: &Node<'_>, out: &mut Diagnostics) -> Option<Plugin> {
+        let expected = Expected { family: self.name, directory: self.directory };
+        let mut layers = Vec::new();
+        let mut merged: Option<Node<'_>> = None;
+        for name in self.layer_names(node, out) {
+            if let Some((key, unit)) = self.family.get_key_value(&name) {
+                layers.push(unit.layer(key));
+                if let Some(node) = self.parsed.get(name.as_str()).cloned() {
+                    merged = Some(match merged {
+                        Some(below) => lay_over(below, node),
+                        None => node,
+                    });
+                }
+            }
+        }
+        layers.push(self.unit.layer(self.directory));
+        let mut merged = match merged {
+            Some(below) => lay_over(below, node.clone()),
+            None => node.clone(),
+        };
+        let names = [self.name.to_owned(), expected.id()];
+        for (name, layer) in names.iter().zip(OVERRIDE_LAYERS) {
+            let Some(unit) = self.site.get(name) else { continue };
+            layers.push(unit.layer(layer));
+            if let Some(over) = unit.parse(out) {
+                let span = merged.span;
+                merged = Node { span, ..lay_over(merged, overriding(over, out)) };
+            }
+        }
+        layers.reverse();
+        let manifest = Manifest::read(&merged, &expected, out)?;
+        let models = model_names(&manifest, out);
+        Some(Plugin { manifest, family: self.name.to_owned(), layers, models })
+    }
+
+    /// The layers that the version names, or `common` where it names none and there is one.
+    fn layer_names(&self, node: &Node<'_>, out: &mut Diagnostics) -> Vec<String> {
+        let Some(named) = node.get("layers") else {
+            return self.family.keys().filter(|name| *name == "common").cloned().collect();
+        };
+        if named.is_null() {
+            return Vec::new();
+        }
+        let named = decode::one_or_list(named, "`layers`", out, decode::text).unwrap_or_default();
+        named.into_iter().filter_map(|layer| self.known_layer(layer, out)).collect()
+    }
+
+    fn known_layer(&self, layer: Spanned<String>, out: &mut Diagnostics) -> Option<String> {
+        let is_layer = |name: &str| !is_version(name, self.parsed.get(name)) && name != self.directory;
+        if self.family.contains_key(&layer.value) && is_layer(&layer.value) {
+            return Some(layer.value);
+        }
+        let message = format!("family `{}` has no layer `{}`", self.name, layer.value);
+        let help = near(&layer.value, self.family.keys().map(String::as_str).filter(|name| is_layer(name)));
+        out.push(Diagnostic::error(UNKNOWN_LAYER, message).at(layer.span).maybe_help(help));
+        None
+    }
+}
+
+/// The names by which a plugin's models are found; two that cannot be told apart are a mistake.
+fn model_names(manifest: &Manifest, out: &mut Diagnostics) -> BTreeMap<String, usize> {
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for (at, model) in manifest.models.iter().enumerate() {
+        if let Some(first) = names.insert(fold(&model.name), at).and_then(|at| manifest.models.get(at)) {
+            out.push(alike(&model.name, model.span, &first.name, first.span));
+        }
+    }
+    for (alias, model) in &manifest.associate.model_aliases {
+        if let Some(at) = names.get(&fold(&model.value)).copied() {
+            names.entry(fold(alias)).or_insert(at);
+        }
+    }
+    names
+}
+
+fn alike(name: &str, span: Span, other: &str, first: Span) -> Diagnostic {
+    let message = format!("models `{other}` and `{name}` cannot be told apart");
+    Diagnostic::error(DUPLICATE, message)
+        .at(span)
+        .related("the first is here", first)
+        .help("names are compared without case, blanks and hyphens: remove one")
+}
+
+/// Reports plugins of one id: `v2_8_1` and `v2.8.1` side by side.
+fn same_ids(plugins: &[Arc<Plugin>], out: &mut Diagnostics) {
+    for pair in plugins.windows(2) {
+        if let [first, second] = pair
+            && first.id() == second.id()
+        {
+            let message = format!("two plugins have the id `{}`", first.id());
+            let error = Diagnostic::error(DUPLICATE, message).at(second.manifest.id.span);
+            out.push(error.related("the first is here", first.manifest.id.span));
+        }
+    }
+}
+
+/// Reports overrides that lie over nothing: a misspelled name would otherwise change nothing in silence.
+fn unused_overrides(site: &Family, families: &BTreeMap<String, Family>, out: &mut Diagnostics) {
+    let id = |family: &str, directory: &str| Expected { family, directory }.id();
+    let ids = families.iter().flat_map(|(name, family)| family.keys().map(move |unit| id(name, unit)));
+    let ids: Vec<String> = ids.collect();
+    for (name, unit) in site.iter().filter(|(name, _)| !families.contains_key(*name) && !ids.contains(name)) {
+        let shown = unit.source.shown(&unit.path);
+        let message = format!("{} overrides no family or plugin", shown.display());
+        let help = near(name, families.keys().chain(&ids).map(String::as_str));
+        out.push(Diagnostic::error(UNKNOWN_OVERRIDE, message).maybe_help(help));
+    }
+}
