@@ -125,10 +125,13 @@ impl<'n, 'a> Fields<'n, 'a> {
 
 /// The diagnostic for a key that means nothing in `what`, with the nearest of those that do.
 pub fn unknown_key(key: &Key<'_>, what: &str, known: &[&str]) -> Diagnostic {
-    let help = match nearest(&key.text, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "no keys are allowed here".to_owned(),
-        None => format!("the keys here are {}", listed(known)),
+    let help = match (nearest(&key.text, known.iter().copied()), key.text.split_once(':')) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, Some((name, _))) if known.contains(&name) => {
+            format!("write a blank after the colon: `{name}: ...`")
+        }
+        _ if known.is_empty() => "no keys are allowed here".to_owned(),
+        _ => format!("the keys here are {}", listed(known)),
     };
     Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{}` in {what}", key.text))
         .at(key.span)

@@ -7,6 +7,7 @@
 mod alias;
 mod characters;
 pub mod codes;
+mod context;
 pub mod decode;
 mod input;
 mod keys;

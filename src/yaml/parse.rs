@@ -49,7 +49,8 @@ pub fn parse<'a>(file: FileId, text: &'a str, out: &mut Diagnostics) -> Option<N
         let flow = match event {
             Ok((event, span)) => builder.event(event, &span),
             Err(error) => {
-                builder.out.push(syntax::explain(file, text, &error));
+                let open = builder.frames.iter().rev().find(|frame| frame.flow).map(|frame| frame.span);
+                builder.out.push(syntax::explain(file, text, &error, open));
                 return None;
             }
         };
@@ -277,9 +278,8 @@ impl<'a> Builder<'a, '_> {
             match c {
                 '\n' | '\r' => break,
                 '\\' if quote == Some('"') => {
-                    if chars.next_if(|c| !matches!(c, '\n' | '\r')).is_some() {
-                        len = len.saturating_add(1);
-                    }
+                    let escaped = chars.next_if(|c| !matches!(c, '\n' | '\r'));
+                    len = len.saturating_add(u32::from(escaped.is_some()));
                 }
                 '\'' if quote == Some('\'') && chars.next_if_eq(&'\'').is_some() => {
                     len = len.saturating_add(1)
