@@ -5,4 +5,5 @@
 
 pub mod cli;
 pub mod diagnostic;
+pub mod output;
 pub mod yaml;
