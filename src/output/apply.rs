@@ -111,21 +111,15 @@ impl<'a> Apply<'a> {
         self.finish(!idle)
     }
 
-    /// What this build is about to own: planned files that the manifest does not already vouch for, and
-    /// what an earlier journal named.
+    /// What this build is about to own, as far as the manifest does not already say so.
     fn journal(&self) -> Result<(), Fault> {
-        let (manifest, journal) = (&self.transaction.manifest, &self.transaction.journal);
-        let known =
-            |record: &Record<'_>| manifest.find(record.path).is_some_and(|r| r.digest == record.digest);
-        let mut records: Vec<Record<'_>> =
+        let known = |record: &Record<'_>| {
+            self.transaction.manifest.find(record.path).is_some_and(|known| known.digest == record.digest)
+        };
+        let records: Vec<Record<'_>> =
             self.plan.files.iter().map(Staged::record).filter(|record| !known(record)).collect();
-        records.extend(journal.iter().filter(|record| self.plan.file(record.path).is_none()));
-        records.sort_by_key(|record| record.path);
-        let mut directories: Vec<&str> =
-            self.plan.made.iter().chain(&self.checked.missing).copied().collect();
-        directories.sort_unstable();
-        directories.dedup();
-        self.transaction.save(Kind::Journal.file(), &Table::encode(Kind::Journal, &records, &directories))
+        let bytes = Table::encode(Kind::Journal, &records, &self.checked.missing);
+        self.transaction.save(Kind::Journal.file(), &bytes)
     }
 
     fn make_directories(&mut self) -> Result<(), Fault> {
@@ -138,8 +132,8 @@ impl<'a> Apply<'a> {
             let make = |parent: &mut Parent<'a>| -> io::Result<()> {
                 let at = parent.at(self.tree, above)?;
                 match fs::mkdirat(at, name, Mode::RWXU) {
-                    Err(e) if e != Errno::EXIST => return Err(e.into()),
-                    _ => Ok(()),
+                    Ok(()) | Err(Errno::EXIST) => Ok(()),
+                    Err(e) => Err(e.into()),
                 }
             };
             make(&mut parent).map_err(|e| self.fault(&e, "create the directory", directory))?;
@@ -270,12 +264,11 @@ impl<'a> Apply<'a> {
         })
     }
 
-    /// Removes stale files: first those in the way of planned ones, with the directories that they leave
-    /// empty there; the others at the end.
+    /// Removes stale files: first those in the way of planned ones, with the directories that stand
+    /// where a file is planned; the others at the end.
     fn remove(&mut self, in_the_way: bool) -> Result<(), Fault> {
         let mut parent = Parent::default();
-        let mut emptied = Vec::new();
-        for (record, way) in self.checked.remove.iter().filter(|(_, way)| *way == in_the_way) {
+        for (record, _) in self.checked.remove.iter().filter(|(_, way)| *way == in_the_way) {
             let (above, name) = split(record.path);
             let at = match parent.at(self.tree, above) {
                 Err(e) if Errno::from_io_error(&e) == Some(Errno::NOENT) => continue,
@@ -286,16 +279,14 @@ impl<'a> Apply<'a> {
                 Err(Errno::NOENT) => {}
                 Err(e) => return Err(self.fault(&e.into(), "remove", record.path)),
             }
-            if *way {
-                emptied.extend(
-                    ancestors(record.path).filter(|above| !self.plan.directories.contains_key(*above)),
-                );
-            }
         }
-        emptied.sort_unstable();
-        emptied.dedup();
-        for directory in emptied.into_iter().rev() {
-            self.remove_directory(directory).map_err(|e| self.fault(&e, "remove", directory))?;
+        if in_the_way && self.plan.files.iter().any(|file| file.standing == Standing::Directory) {
+            let becomes_file = |path: &str| self.plan.file(path).is_some();
+            for directory in self.plan.made.iter().rev().copied() {
+                if becomes_file(directory) || ancestors(directory).any(becomes_file) {
+                    self.remove_directory(directory).map_err(|e| self.fault(&e, "remove", directory))?;
+                }
+            }
         }
         Ok(())
     }
@@ -331,7 +322,7 @@ impl<'a> Apply<'a> {
 
     fn manifest(&self, directories: &[&str]) -> Result<(), Fault> {
         let mut records: Vec<Record<'_>> = self.plan.files.iter().map(Staged::record).collect();
-        records.extend(&self.checked.kept);
+        records.extend(&self.plan.kept);
         records.sort_by_key(|record| record.path);
         let bytes = Table::encode(Kind::Manifest, &records, directories);
         if self.transaction.manifest.is(&bytes) {
@@ -344,10 +335,7 @@ impl<'a> Apply<'a> {
         for temp in self.plan.spare.iter().filter(|temp| matches!(temp, Temp::Tree(..))) {
             self.staging.discard(self.tree, temp);
         }
-        let gone = [
-            (self.staging.in_tree(), MARKER),
-            (journal || self.transaction.had_journal, Kind::Journal.file()),
-        ];
+        let gone = [(self.staging.in_tree(), MARKER), (journal, Kind::Journal.file())];
         for (_, name) in gone.into_iter().filter(|(there, _)| *there) {
             let path = self.transaction.state.join(name);
             std::fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))?;
@@ -360,9 +348,7 @@ impl<'a> Apply<'a> {
         for directory in self.made.iter().rev() {
             let _ = self.remove_directory(directory);
         }
-        if !self.transaction.had_journal {
-            let _ = std::fs::remove_file(self.transaction.state.join(Kind::Journal.file()));
-        }
+        let _ = std::fs::remove_file(self.transaction.state.join(Kind::Journal.file()));
     }
 
     fn sync(&self, both: bool) -> Result<(), Fault> {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::errors::system;
 use super::path::{OutPath, ancestors};
-use super::plan::{Earlier, Plan, of};
+use super::plan::{Plan, of};
 use super::staging::Standing;
 use super::state::Transaction;
 use super::table::Record;
@@ -35,17 +35,8 @@ pub(super) struct Checked<'a> {
     pub(super) loose: Vec<&'a str>,
     /// Files to remove, and whether they must go before anything is placed.
     pub(super) remove: Vec<(Record<'a>, bool)>,
-    /// Records of files that stay, as they are on disk.
-    pub(super) kept: Vec<Record<'a>>,
     /// Files that provc did not write and that are its own from now on.
     pub(super) adopted: Vec<&'a OutPath>,
-}
-
-/// What became of a file that earlier builds wrote.
-enum Found<'a> {
-    Gone,
-    Intact(Record<'a>),
-    Edited,
 }
 
 /// Runs all checks; mistakes and warnings go to `problems`.
@@ -54,8 +45,14 @@ pub(super) fn check<'a>(
     plan: &'a Plan<'a>,
     problems: &mut Diagnostics,
 ) -> Checked<'a> {
-    let mut checks =
-        Checks { transaction, plan, tree: transaction.tree.as_ref(), problems, result: Checked::default() };
+    let mut checks = Checks {
+        transaction,
+        plan,
+        tree: transaction.tree.as_ref(),
+        problems,
+        blocked: BTreeSet::new(),
+        result: Checked::default(),
+    };
     checks.stale();
     checks.directories();
     checks.files();
@@ -68,52 +65,27 @@ struct Checks<'a, 'p> {
     plan: &'a Plan<'a>,
     tree: Option<&'a Tree>,
     problems: &'p mut Diagnostics,
+    /// Directories that cannot be used; nothing more is said of what is below them.
+    blocked: BTreeSet<&'a str>,
     result: Checked<'a>,
 }
 
 impl<'a> Checks<'a, '_> {
     /// Which stale files are still as they were written. One that a person edited since is left to them.
     fn stale(&mut self) {
-        for earlier in &self.plan.stale {
-            match self.find(earlier) {
+        for record in self.plan.stale.iter().copied() {
+            let Some(tree) = self.tree else { continue };
+            match standing(tree, record) {
                 Ok(Found::Gone) => {}
-                Ok(Found::Intact(record)) => {
+                Ok(Found::Intact) => {
                     let way = self.plan.directories.contains_key(record.path)
                         || ancestors(record.path).any(|above| self.plan.file(above).is_some());
                     self.result.remove.push((record, way));
                 }
-                Ok(Found::Edited) => self.problems.push(edited(earlier)),
-                Err(e) => self.cannot_read(&e, earlier.record.path),
+                Ok(Found::Edited) => self.problems.push(edited(record)),
+                Err(e) => self.cannot_read(&e, record.path),
             }
         }
-        for earlier in &self.plan.kept {
-            let record = match earlier.unfinished {
-                None => earlier.record,
-                Some(_) => match self.find(earlier) {
-                    Ok(Found::Intact(record)) => record,
-                    _ => earlier.record,
-                },
-            };
-            self.result.kept.push(record);
-        }
-    }
-
-    fn find(&self, earlier: &Earlier<'a>) -> io::Result<Found<'a>> {
-        let Some(tree) = self.tree else { return Ok(Found::Gone) };
-        let mut file = match tree.file(earlier.record.path) {
-            Err(e) if Errno::from_io_error(&e) == Some(Errno::LOOP) => return Ok(Found::Edited),
-            other => match gone_is_none(other)? {
-                None => return Ok(Found::Gone),
-                Some(file) => file,
-            },
-        };
-        let found = file.metadata()?;
-        if !found.is_file() || !earlier.versions().any(|record| record.size == found.len()) {
-            return Ok(Found::Edited);
-        }
-        let digest = content::digest(&mut file)?;
-        let version = earlier.versions().find(|record| record.digest == digest);
-        Ok(version.map_or(Found::Edited, Found::Intact))
     }
 
     /// Each directory is looked at after the one above it, so that no look goes through a link.
@@ -151,6 +123,7 @@ impl<'a> Checks<'a, '_> {
                     if self.result.remove.iter().any(|(record, _)| record.path == directory) {
                         self.result.missing.push(directory);
                     } else {
+                        self.blocked.insert(directory);
                         self.problems.push(blocked(directory, kind));
                     }
                 }
@@ -168,9 +141,10 @@ impl<'a> Checks<'a, '_> {
         let mut foreign = Vec::new();
         for file in &self.plan.files {
             let path = file.path.as_str();
-            let ours = || {
-                self.transaction.manifest.find(path).or_else(|| self.transaction.journal.find(path)).is_some()
-            };
+            if !self.blocked.is_empty() && ancestors(path).any(|above| self.blocked.contains(above)) {
+                continue;
+            }
+            let ours = || self.transaction.manifest.find(path).is_some();
             match file.standing {
                 Standing::Nothing => {}
                 Standing::Directory if self.holds_only_what_goes(path) => {}
@@ -230,12 +204,12 @@ impl<'a> Checks<'a, '_> {
 
     /// A wrong --inventory or a deleted directory should not empty out/.
     fn guard(&mut self) {
-        let (going, owned) = (self.result.remove.len(), self.plan.owned);
+        let (going, owned) = (self.result.remove.len(), self.transaction.manifest.len());
         let many = going >= GUARD_LEAST && going.saturating_mul(GUARD_PART) > owned;
         let is_device = |owner: &Owner| matches!(owner, Owner::Device(_));
         let no_device = !self.plan.files.iter().any(|file| is_device(&file.owner))
-            && !self.plan.kept.iter().any(|earlier| is_device(earlier.record.owner))
-            && self.plan.stale.iter().any(|earlier| is_device(earlier.record.owner));
+            && !self.plan.kept.iter().any(|record| is_device(record.owner))
+            && self.plan.stale.iter().any(|record| is_device(record.owner));
         if self.transaction.options.allow_removals || !(many || no_device) {
             return;
         }
@@ -258,6 +232,31 @@ impl<'a> Checks<'a, '_> {
     }
 }
 
+/// What became of a file that an earlier build wrote.
+#[derive(PartialEq, Eq)]
+pub(super) enum Found {
+    Gone,
+    Intact,
+    Edited,
+}
+
+/// Looks for the very bytes of a record.
+pub(super) fn standing(tree: &Tree, record: Record<'_>) -> io::Result<Found> {
+    let mut file = match tree.file(record.path) {
+        Err(e) if Errno::from_io_error(&e) == Some(Errno::LOOP) => return Ok(Found::Edited),
+        other => match gone_is_none(other)? {
+            None => return Ok(Found::Gone),
+            Some(file) => file,
+        },
+    };
+    let found = file.metadata()?;
+    if found.is_dir() {
+        return Ok(Found::Gone);
+    }
+    let same = found.is_file() && found.len() == record.size && content::digest(&mut file)? == record.digest;
+    Ok(if same { Found::Intact } else { Found::Edited })
+}
+
 const ADOPT: &str =
     "move it away, or build with --adopt to overwrite planned paths (nothing else is removed)";
 
@@ -266,8 +265,7 @@ pub(super) fn directory_mode(sensitive: bool) -> u32 {
     if sensitive { 0o750 } else { 0o755 }
 }
 
-fn edited(earlier: &Earlier<'_>) -> Diagnostic {
-    let record = earlier.record;
+fn edited(record: Record<'_>) -> Diagnostic {
     let message = format!(
         "`{}` of {} is no longer planned, but it was changed since provc wrote it; it is left there",
         record.path, record.owner

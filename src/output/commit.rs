@@ -39,8 +39,7 @@ pub(super) fn commit(
     failed: &Failed,
 ) -> Result<Report, Diagnostics> {
     let mut problems = transaction.warnings.clone();
-    let tables = (&transaction.manifest, &transaction.journal);
-    let plan = Plan::new(staged, tables, failed, transaction.trusted, &mut problems);
+    let plan = Plan::new(staged, &transaction.manifest, failed, transaction.trusted, &mut problems);
     let checked = check(transaction, &plan, &mut problems);
     if problems.has_errors() {
         return Err(problems);

@@ -20,6 +20,7 @@ const STEP: Duration = Duration::from_millis(50);
 pub(super) struct Lock {
     file: File,
     exclusive: bool,
+    signed: bool,
 }
 
 impl Lock {
@@ -28,7 +29,7 @@ impl Lock {
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = opened.map_err(|e| system(&e, "open the lock", path))?;
-        let mut lock = Self { file, exclusive: true };
+        let mut lock = Self { file, exclusive: true, signed: false };
         lock.wait(path, wait)?;
         lock.sign(command).map_err(|e| system(&e, "write the lock", path))?;
         Ok(lock)
@@ -43,7 +44,7 @@ impl Lock {
             }
             Err(e) => return Err(system(&e, "open the lock", path)),
         };
-        let mut lock = Self { file, exclusive: false };
+        let mut lock = Self { file, exclusive: false, signed: false };
         lock.wait(path, wait)?;
         Ok(Some(lock))
     }
@@ -83,6 +84,7 @@ impl Lock {
     }
 
     fn sign(&mut self, command: &str) -> io::Result<()> {
+        self.signed = true;
         self.file.set_len(0)?;
         self.file.rewind()?;
         writeln!(self.file, "{command} (process {})", std::process::id())
@@ -91,7 +93,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if self.exclusive {
+        if self.signed {
             // A name left behind would only mislead; the lock itself goes with the file.
             let _ = self.file.set_len(0);
         }

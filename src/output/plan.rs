@@ -9,20 +9,6 @@ use super::table::{Record, Table};
 use super::{Failed, Owner, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
-/// A file that earlier builds own: as in the manifest, and as a build that did not end planned it. On disk
-/// it can be either.
-#[derive(Clone, Copy)]
-pub(super) struct Earlier<'a> {
-    pub(super) record: Record<'a>,
-    pub(super) unfinished: Option<Record<'a>>,
-}
-
-impl<'a> Earlier<'a> {
-    pub(super) fn versions(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        [Some(self.record), self.unfinished].into_iter().flatten()
-    }
-}
-
 /// The work of a commit.
 pub(super) struct Plan<'a> {
     /// One for each path, sorted.
@@ -32,11 +18,9 @@ pub(super) struct Plan<'a> {
     /// Owners of files that differ from what is in out/.
     pub(super) changed: BTreeSet<Owner>,
     /// Files of failed owners, which stay.
-    pub(super) kept: Vec<Earlier<'a>>,
+    pub(super) kept: Vec<Record<'a>>,
     /// Files that no one plans any more.
-    pub(super) stale: Vec<Earlier<'a>>,
-    /// How many files earlier builds own.
-    pub(super) owned: usize,
+    pub(super) stale: Vec<Record<'a>>,
     /// Directories that must exist, without out/ itself, and whether all below them is sensitive.
     pub(super) directories: BTreeMap<String, bool>,
     /// Directories that earlier builds made.
@@ -47,7 +31,7 @@ impl<'a> Plan<'a> {
     /// Makes the plan; mistakes go to `problems`. Without `trusted` no file is stale.
     pub(super) fn new(
         staged: Vec<Staged>,
-        (manifest, journal): (&'a Table, &'a Table),
+        manifest: &'a Table,
         failed: &Failed,
         trusted: bool,
         problems: &mut Diagnostics,
@@ -58,19 +42,17 @@ impl<'a> Plan<'a> {
             changed: BTreeSet::new(),
             kept: Vec::new(),
             stale: Vec::new(),
-            owned: 0,
             directories: BTreeMap::new(),
-            made: manifest.directories().chain(journal.directories()).collect(),
+            made: manifest.directories().collect(),
         };
         plan.unite(staged, problems);
         let all_stay = failed.inputs_incomplete || !trusted;
-        for earlier in merge(manifest, journal) {
-            plan.owned += 1;
-            if plan.file(earlier.record.path).is_some() {
+        for record in manifest.iter() {
+            if plan.file(record.path).is_some() {
                 continue;
             }
-            let stays = all_stay || earlier.versions().any(|record| failed.owners.contains(record.owner));
-            if stays { plan.kept.push(earlier) } else { plan.stale.push(earlier) }
+            let stays = all_stay || failed.owners.contains(record.owner);
+            if stays { plan.kept.push(record) } else { plan.stale.push(record) }
         }
         plan.need_directories();
         plan.check_directories(problems);
@@ -105,7 +87,7 @@ impl<'a> Plan<'a> {
 
     fn need_directories(&mut self) {
         let planned = self.files.iter().map(|file| (file.path.as_str(), file.sensitive));
-        let kept = self.kept.iter().map(|earlier| (earlier.record.path, earlier.record.sensitive));
+        let kept = self.kept.iter().map(|record| (record.path, record.sensitive));
         let mut last = ("", true);
         for (path, sensitive) in planned.chain(kept) {
             let parent = super::path::split(path).0;
@@ -126,8 +108,8 @@ impl<'a> Plan<'a> {
     fn check_directories(&self, problems: &mut Diagnostics) {
         for directory in self.directories.keys() {
             let owner = self.file(directory).map(|file| &file.owner).or_else(|| {
-                let kept = self.kept.binary_search_by(|earlier| earlier.record.path.cmp(directory)).ok()?;
-                self.kept.get(kept).map(|earlier| earlier.record.owner)
+                let kept = self.kept.binary_search_by(|record| record.path.cmp(directory)).ok()?;
+                self.kept.get(kept).map(|record| record.owner)
             });
             let Some(owner) = owner else { continue };
             let inside = format!("{directory}/");
@@ -186,23 +168,4 @@ fn collision(first: &Staged, second: &Staged) -> Diagnostic {
         format!("{} and {} both plan `{path}`, with different content", first.owner, second.owner)
     };
     of(&second.owner, Diagnostic::error(codes::COLLISION, message)).help("give one of them another path")
-}
-
-/// Both tables as one, sorted by path.
-fn merge<'a>(manifest: &'a Table, journal: &'a Table) -> impl Iterator<Item = Earlier<'a>> {
-    let mut left = manifest.iter().peekable();
-    let mut right = journal.iter().peekable();
-    std::iter::from_fn(move || {
-        let order = match (left.peek(), right.peek()) {
-            (Some(l), Some(r)) => l.path.cmp(r.path),
-            (Some(_), None) => std::cmp::Ordering::Less,
-            _ => std::cmp::Ordering::Greater,
-        };
-        let (record, unfinished) = match order {
-            std::cmp::Ordering::Less => (left.next()?, None),
-            std::cmp::Ordering::Equal => (left.next()?, right.next()),
-            std::cmp::Ordering::Greater => (right.next()?, None),
-        };
-        Some(Earlier { record, unfinished })
-    })
 }

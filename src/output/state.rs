@@ -1,5 +1,6 @@
 //! The state directory, and the transaction from its begin to its end.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -8,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType};
 
+use super::checks::{Found, standing};
 use super::commit::{Report, commit};
 use super::errors::{Fault, system};
 use super::lock::Lock;
 use super::staging::{self, Staged, Staging};
-use super::table::{Kind, Table};
+use super::table::{Kind, Record, Table};
 use super::tree::{Tree, gone_is_none, names};
 use super::{Artifact, Failed, Options, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -28,8 +30,6 @@ pub struct Transaction {
     /// Nothing only in a dry run.
     pub(super) staging: Option<Staging>,
     pub(super) manifest: Table,
-    pub(super) journal: Table,
-    pub(super) had_journal: bool,
     /// Whether the manifest may be believed: without it nothing is removed.
     pub(super) trusted: bool,
     pub(super) group: Option<u32>,
@@ -67,8 +67,6 @@ impl Transaction {
             tree: open_tree(options)?,
             staging: None,
             manifest: Table::empty(),
-            journal: Table::empty(),
-            had_journal: false,
             trusted: true,
             group,
             warnings: Diagnostics::default(),
@@ -77,7 +75,10 @@ impl Transaction {
             _lock: lock,
             state,
         };
-        transaction.read()?;
+        transaction.manifest = transaction.read(Kind::Manifest)?.unwrap_or_else(Table::empty);
+        if let Some(journal) = transaction.read(Kind::Journal)? {
+            transaction.recover(&journal)?;
+        }
         if !options.dry_run {
             transaction.clear()?;
             transaction.staging = Some(Staging::open(&transaction.state, group)?);
@@ -107,22 +108,44 @@ impl Transaction {
         Ok(report)
     }
 
-    fn read(&mut self) -> Result<(), Fault> {
-        for kind in [Kind::Manifest, Kind::Journal] {
-            let path = self.state.join(kind.file());
-            let Some(bytes) = gone_is_none(fs::read(&path)).map_err(|e| system(&e, "read", &path))? else {
-                continue;
-            };
-            let table = Table::decode(kind, bytes).unwrap_or_else(|what| {
+    /// Reads the manifest or the journal, if there is one; a damaged one is empty.
+    fn read(&mut self, kind: Kind) -> Result<Option<Table>, Fault> {
+        let path = self.state.join(kind.file());
+        let bytes = gone_is_none(fs::read(&path)).map_err(|e| system(&e, "read", &path))?;
+        Ok(bytes.map(|bytes| {
+            Table::decode(kind, bytes).unwrap_or_else(|what| {
                 self.trusted &= kind == Kind::Journal;
                 self.warnings.push(damaged(kind, &path, what));
                 Table::empty()
-            });
-            match kind {
-                Kind::Manifest => self.manifest = table,
-                Kind::Journal => (self.journal, self.had_journal) = (table, true),
+            })
+        }))
+    }
+
+    /// After a build that did not end: what it planned counts as provc's from now on. Where the disk has
+    /// neither the old bytes nor the new ones (the power went, and the build was not durable) it still does.
+    fn recover(&mut self, journal: &Table) -> Result<(), Fault> {
+        let mut records: BTreeMap<&str, Record<'_>> =
+            self.manifest.iter().map(|record| (record.path, record)).collect();
+        for record in journal.iter() {
+            let Some(tree) = &self.tree else { break };
+            let found = standing(tree, record).map_err(|e| system(&e, "read", &tree.shown(record.path)))?;
+            match found {
+                Found::Intact => drop(records.insert(record.path, record)),
+                Found::Edited => drop(records.entry(record.path).or_insert(record)),
+                Found::Gone => {}
             }
         }
+        let directories: BTreeSet<&str> = self.manifest.directories().chain(journal.directories()).collect();
+        let records: Vec<_> = records.into_values().collect();
+        let directories: Vec<_> = directories.into_iter().collect();
+        let bytes = Table::encode(Kind::Manifest, &records, &directories);
+        if !self.options.dry_run {
+            self.save(Kind::Manifest.file(), &bytes)?;
+            let path = self.state.join(Kind::Journal.file());
+            fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))?;
+        }
+        // Made of two tables that were checked.
+        self.manifest = Table::decode(Kind::Manifest, bytes).unwrap_or_else(|_| Table::empty());
         Ok(())
     }
 

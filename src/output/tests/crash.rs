@@ -44,6 +44,19 @@ fn what_a_crashed_build_wrote_can_go_stale() {
 }
 
 #[test]
+fn files_that_the_power_took_still_count_as_provcs() {
+    let site = Site::new();
+    stopping(Stop::Crash(5), || site.build(&plan("new")));
+    let written = texts(&site.options.out);
+    assert!(!written.is_empty());
+    for path in written.keys() {
+        site.put(path, "");
+    }
+    let report = site.build(&plan("new")).unwrap();
+    assert_eq!((report.written.len(), report.adopted.len()), (40, 0));
+}
+
+#[test]
 fn two_crashes_in_a_row_lose_nothing() {
     let site = Site::new();
     let (a, b) = (plan("a"), plan("b"));
