@@ -3,9 +3,11 @@
 
 mod sink;
 mod source;
+mod suggest;
 
 pub use sink::Diagnostics;
 pub use source::{FileId, SourceMap, Span};
+pub use suggest::nearest;
 
 /// A stable name for one kind of mistake, such as `PV0101`: scripts and searches may rely on it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
