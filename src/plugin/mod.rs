@@ -1,3 +1,5 @@
 //! Plugins: data that says which files a family of phones fetches and how they are written.
 
 pub mod format;
+pub mod names;
+pub mod scan;
