@@ -30,6 +30,33 @@ pub struct Device {
     pub contacts: Vec<ContactList>,
 }
 
+/// What a device says it is: all that the choice of its plugin depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Identity {
+    /// `vendor`.
+    pub vendor: Option<Arc<str>>,
+    /// `model`.
+    pub model: Option<Arc<str>>,
+    /// `firmware`.
+    pub firmware: Option<Arc<str>>,
+    /// `plugin`.
+    pub plugin: Option<Arc<str>>,
+    /// `protocol`.
+    pub protocol: Option<Arc<str>>,
+}
+
+impl Identity {
+    pub(super) fn new(get: impl Fn(&str) -> Option<Arc<str>>) -> Self {
+        Self {
+            vendor: get("vendor"),
+            model: get("model"),
+            firmware: get("firmware"),
+            plugin: get("plugin"),
+            protocol: get("protocol"),
+        }
+    }
+}
+
 /// A line of a device.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -109,6 +136,11 @@ pub struct ContactList {
 }
 
 impl Device {
+    /// What it says it is.
+    pub fn identity(&self) -> Identity {
+        Identity::new(|name| self.settings.text(name).cloned())
+    }
+
     /// The name for people, if it has one.
     pub fn name(&self) -> Option<&Arc<str>> {
         self.settings.text("name")

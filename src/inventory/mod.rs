@@ -17,7 +17,7 @@ mod secret;
 pub mod timezone;
 mod value;
 
-pub use device::{Auto, ContactList, Device, Key, Keys, Line, Module};
+pub use device::{Auto, ContactList, Device, Identity, Key, Keys, Line, Module};
 pub use file::{DeviceId, Entry, File, Named, read as read_file};
 pub use load::{Inventory, join, load};
 pub use mac::Mac;

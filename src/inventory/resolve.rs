@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use super::device::{ContactList, Device};
+use super::device::{ContactList, Device, Identity};
 use super::file::{Entry, Named};
 use super::load::Inventory;
 use super::merge::overlay;
@@ -59,6 +59,19 @@ impl<'i> Resolver<'i> {
         let id = entry.id.to_string();
         out.append(found.map(|d| d.device(id.clone())));
         device.filter(|_| !broken)
+    }
+
+    /// What a device says it is, for the choice of its plugin; far cheaper than resolving it.
+    pub fn identity(&self, entry: &Entry) -> Identity {
+        let known = |(name, _): (&Arc<str>, Span)| {
+            self.inventory.profiles.contains_key(name).then(|| Arc::clone(name))
+        };
+        let profiles: Vec<_> = names(entry.layer.list("profiles")).filter_map(known).collect();
+        let stack = self.stack(&profiles, &mut Diagnostics::default());
+        Identity::new(|name| {
+            let item = entry.layer.raw(name).or_else(|| stack.settings.raw(name))?;
+            item.text().cloned()
+        })
     }
 
     fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Option<Device> {

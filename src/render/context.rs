@@ -43,7 +43,7 @@ impl Maker<'_> {
         let values = self.cache.model(model, &modules);
         let laid = layout::lay_out(device, model, &values.slots, &mut report);
         let lines: Vec<(u32, Value)> =
-            device.lines.iter().map(|line| (line.position, self.line(line))).collect();
+            device.lines.iter().filter(|line| line.position <= model.lines).map(|line| (line.position, self.line(line))).collect();
         self.keys(&laid, &values.slots, &values.empty, &lines, &mut context);
         let find = |position| {
             let line = lines.iter().find(|(p, _)| *p == position).map(|(_, line)| line.clone());

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::inventory::schema::{CONTACT, Group, HANDSET, Kind, LINE, PORT, SETTINGS, SIP};
-use crate::plugin::Manifest;
 use crate::plugin::names::{Shape, Spec};
+use crate::plugin::templates::Shapes;
 
 use Spec::{Leaf, List, Map};
 
@@ -64,8 +64,8 @@ const OF_DEVICE: &[(&str, Spec)] = &[
 ];
 
 /// For whom a file is written: it decides what its templates see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Audience {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
     /// One device.
     Device,
     /// All devices of a model.
@@ -74,38 +74,44 @@ pub enum Audience {
     Common,
 }
 
-/// The names that templates of a plugin see, with their shapes.
-pub fn roots(manifest: &Manifest, audience: Audience) -> BTreeMap<String, Shape> {
-    let mut roots: BTreeMap<String, Shape> = BTreeMap::new();
+/// The names that templates see, with their shapes. Tables are the plugin's own business.
+pub fn shapes() -> Shapes {
+    Shapes {
+        device: roots(Audience::Device),
+        model: roots(Audience::Model),
+        common: roots(Audience::Common),
+        dhcp: roots(Audience::Common),
+    }
+}
+
+fn roots(audience: Audience) -> BTreeMap<&'static str, Shape> {
+    let mut roots = BTreeMap::new();
     for field in SETTINGS {
-        roots.insert(field.name.into(), of_kind(field.kind));
+        roots.insert(field.name, of_kind(field.kind));
     }
     add(&mut roots, OURS);
-    let tables = manifest.tables.as_map().into_iter().flat_map(|tables| tables.keys());
-    let tables = tables.filter_map(|name| Some((name.as_str()?.to_owned(), Shape::Free)));
-    roots.insert("tables".into(), Shape::map(tables));
-    roots.insert("vars".into(), Shape::Free);
+    roots.insert("vars", Shape::Free);
     if audience != Audience::Common {
-        roots.insert("model".into(), model());
+        roots.insert("model", model());
     }
     if audience == Audience::Device {
         add(&mut roots, OF_DEVICE);
         let line = line();
         let slot = slot(&line);
         let line_slot = Shape::map([("line", line.clone()), ("position", Shape::Leaf)]);
-        roots.insert("contacts".into(), Shape::list(contact()));
-        roots.insert("handsets".into(), Shape::list(of_group(&HANDSET, &[])));
-        roots.insert("key_slots".into(), Shape::list(slot.clone()));
-        roots.insert("line_slots".into(), Shape::list(line_slot));
-        roots.insert("lines".into(), Shape::list(line));
-        roots.insert("ports".into(), Shape::list(of_group(&PORT, &["position"])));
-        roots.insert("set_slots".into(), Shape::list(slot));
+        roots.insert("contacts", Shape::list(contact()));
+        roots.insert("handsets", Shape::list(of_group(&HANDSET, &[])));
+        roots.insert("key_slots", Shape::list(slot.clone()));
+        roots.insert("line_slots", Shape::list(line_slot));
+        roots.insert("lines", Shape::list(line));
+        roots.insert("ports", Shape::list(of_group(&PORT, &["position"])));
+        roots.insert("set_slots", Shape::list(slot));
     }
     roots
 }
 
-fn add(roots: &mut BTreeMap<String, Shape>, specs: &[(&str, Spec)]) {
-    roots.extend(specs.iter().map(|(name, spec)| ((*name).to_owned(), Shape::from(spec))));
+fn add(roots: &mut BTreeMap<&'static str, Shape>, specs: &'static [(&'static str, Spec)]) {
+    roots.extend(specs.iter().map(|(name, spec)| (*name, Shape::from(spec))));
 }
 
 fn of_kind(kind: Kind) -> Shape {
