@@ -2,8 +2,6 @@
 
 use crate::diagnostic::Code;
 
-/// A key that the format does not know.
-pub const UNKNOWN_KEY: Code = Code("PV0201");
 /// A list where a mapping is expected, and the like.
 pub const WRONG_TYPE: Code = Code("PV0202");
 /// A word that is not one of the allowed ones.

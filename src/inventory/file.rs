@@ -129,7 +129,7 @@ fn section(file: &mut File, reader: &mut Reader<'_>, key: &Key<'_>, node: &Node<
         }
         "devices" => devices(file, reader, node),
         _ => {
-            reader.out.push(unknown_key(key, "an inventory file", FILE.fields()));
+            reader.out.push(unknown_key(key, &FILE));
             file.incomplete = true;
         }
     }
@@ -157,7 +157,7 @@ fn fields(reader: &mut Reader<'_>, node: &Node<'_>, group: &'static Group) -> Ve
                     list.push(Named { name, span: key.span, broken: false, value: item });
                 }
             }
-            None => reader.out.push(unknown_key(key, group.what, group.fields())),
+            None => reader.out.push(unknown_key(key, group)),
         }
     }
     list

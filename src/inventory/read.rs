@@ -9,8 +9,8 @@ use super::scalar;
 use super::schema::{AUTO, Field, Group, Kind, LINE};
 use super::secret::{self, SecretRef, Source};
 use super::value::{Datum, Item, Map, Name};
-use crate::diagnostic::{Diagnostic, Diagnostics, Span, nearest};
-use crate::yaml::{Key, Node, Scalar, Value};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::yaml::{Key, Node, Scalar, Value, decode};
 
 /// What reading a value needs to know beside the value.
 pub struct Reader<'f> {
@@ -90,7 +90,7 @@ impl Reader<'_> {
                     let item = self.item(field.kind, value);
                     fields.extend(item.map(|item| (Cow::Borrowed(field.name), item)));
                 }
-                None => self.out.push(unknown_key(key, group.what, group.fields())),
+                None => self.out.push(unknown_key(key, group)),
             }
         }
         Some(Map::from_entries(fields))
@@ -283,13 +283,7 @@ impl Reader<'_> {
 }
 
 /// The diagnostic for a key that a group does not have.
-pub fn unknown_key(key: &Key<'_>, what: &str, fields: impl Iterator<Item = &'static Field>) -> Diagnostic {
-    let names: Vec<&str> = fields.map(|field| field.name).collect();
-    let help = match nearest(&key.text, names.iter().copied()) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => format!("{what} has {}", names.join(", ")),
-    };
-    Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{}` in {what}", key.text))
-        .at(key.span)
-        .help(help)
+pub fn unknown_key(key: &Key<'_>, group: &'static Group) -> Diagnostic {
+    let names: Vec<&str> = group.fields().map(|field| field.name).collect();
+    decode::unknown_key(key, group.what, &names)
 }

@@ -378,7 +378,7 @@ pub static DEVICE: Group = group(
 
 /// A file of the inventory: its sections. `x-*` keys are passed over before this table is asked.
 pub static FILE: Group = group(
-    "inventory",
+    "an inventory file",
     &[&[
         f("site", Kind::Group(&SITE)),
         f("profiles", MapOf(&Kind::Group(&PROFILE))),

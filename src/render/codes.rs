@@ -43,3 +43,5 @@ pub const UNENCODABLE: Code = Code("PV0704");
 pub const SHARED_FILE: Code = Code("PV0705");
 /// `shared_files` or `plugin_root` names something that is not there.
 pub const BAD_SETTING: Code = Code("PV0706");
+/// A file of `static/` that cannot be copied.
+pub const BAD_STATIC: Code = Code("PV0707");

@@ -25,15 +25,20 @@ impl Used {
         }
     }
 
+    /// Adds what another has noted.
+    pub fn join(&mut self, other: Self) {
+        for (plugin, models) in other.0.into_values() {
+            for model in models {
+                self.add(&plugin, &model);
+            }
+        }
+    }
+
     /// The plugins, by id.
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
         self.0.values().map(|(plugin, _)| plugin)
     }
 
-    /// Whether a plugin is used.
-    pub fn contains(&self, id: &str) -> bool {
-        self.0.contains_key(id)
-    }
 }
 
 /// A shared file and the plugin that it belongs to.
