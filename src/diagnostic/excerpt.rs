@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::human::PLACEHOLDER;
+use super::human::tame_char;
 use super::{FileId, SourceMap, Span, mask};
 
 /// Stands for a secret; its length says nothing.
@@ -82,7 +82,7 @@ fn draw(line: &str, secrets: &[Range<usize>], spans: &[Span], width: usize) -> D
             }
             _ => {
                 columns.push(shown.len());
-                shown.push(if c == PLACEHOLDER { '\u{fffd}' } else { c });
+                shown.push(tame_char(c));
             }
         }
     }

@@ -48,7 +48,7 @@ pub fn human(diagnostics: &[Diagnostic], sources: &SourceMap, options: HumanOpti
 
 /// Stands for the name of a place: the renderer would count columns in the line as it is drawn, but that
 /// has its secrets and its ends cut. The character is for private use and belongs to no text.
-pub(super) const PLACEHOLDER: char = '\u{10fffd}';
+const PLACEHOLDER: char = '\u{10fffd}';
 
 /// Puts `file:line:column` where the placeholders are, in their order.
 fn name_places(rendered: &str, places: &[Place<'_>], sources: &SourceMap) -> String {
@@ -58,7 +58,12 @@ fn name_places(rendered: &str, places: &[Place<'_>], sources: &SourceMap) -> Str
     for piece in pieces {
         if let Some(Mark { span, .. }) = places.next() {
             let path = path(sources, span.file);
-            text.push_str(&format!("{}:{}:{}", normalize_untrusted_str(&path), span.line, span.column));
+            text.push_str(&format!(
+                "{}:{}:{}",
+                normalize_untrusted_str(&tame(&path)),
+                span.line,
+                span.column
+            ));
         }
         text.push_str(piece.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'));
     }
@@ -70,7 +75,7 @@ fn group<'a>(d: &'a Diagnostic, places: &[Place<'a>], lines: &mut Lines<'_>, wid
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(without_placeholder(&d.message)).id(d.code.0));
+    let mut group = Group::with_title(level.primary_title(tame(&d.message)).id(d.code.0));
     for place in places {
         group = group.element(place.element(lines, width));
     }
@@ -100,13 +105,20 @@ fn clean(text: &str) -> Cow<'_, str> {
     if text.is_ascii() && !text.contains(|c: char| c.is_control()) {
         return text.into();
     }
-    let lines: Vec<String> =
-        text.lines().map(|line| normalize_untrusted_str(&without_placeholder(line))).collect();
+    let lines: Vec<String> = text.lines().map(|line| normalize_untrusted_str(&tame(line))).collect();
     lines.join("\n").into()
 }
 
-fn without_placeholder(text: &str) -> Cow<'_, str> {
-    if text.contains(PLACEHOLDER) { text.replace(PLACEHOLDER, "\u{fffd}").into() } else { text.into() }
+fn tame(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { text.chars().map(tame_char).collect::<String>().into() }
+}
+
+/// The renderer shows C0 and direction controls as pictures but lets C1 through, which some terminals obey.
+pub(super) fn tame_char(c: char) -> char {
+    match c {
+        PLACEHOLDER | '\u{80}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => '\u{fffd}',
+        _ => c,
+    }
 }
 
 struct Mark<'a> {

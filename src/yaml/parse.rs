@@ -137,20 +137,20 @@ impl<'a> Builder<'a, '_> {
             }
             Event::MappingEnd | Event::SequenceEnd => self.close(span),
             Event::Alias(id) => self.alias(id, span),
-            Event::DocumentStart(_) => self.document(span),
+            Event::DocumentStart(explicit) => self.document(explicit, span),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Flow::Continue(()),
         }
     }
 
-    fn document(&mut self, span: &saphyr_parser::Span) -> Flow {
+    fn document(&mut self, explicit: bool, span: &saphyr_parser::Span) -> Flow {
         self.documents += 1;
         if self.documents == 1 {
             return Flow::Continue(());
         }
         let diagnostic =
             Diagnostic::error(codes::SEVERAL_DOCUMENTS, "a second document starts in the same file")
-                .at(place::span(self.file, &span.start, 3))
-                .help("put each document into a file of its own, or remove the `---` line");
+                .at(place::span(self.file, &span.start, if explicit { 3 } else { 0 }))
+                .help("put each document into a file of its own, or remove the `---` or `...` line");
         self.out.push(diagnostic);
         Flow::Break(Stop::Whole)
     }
@@ -264,7 +264,8 @@ impl<'a> Builder<'a, '_> {
             Some(Frame { kind: Kind::Seq { .. }, .. }) if self.offsets.byte(offset) == b'-' => {
                 span.column = span.column.saturating_add(1);
             }
-            _ => {}
+            // The parser takes the end of a text without a last line end to be on a further line.
+            _ => (span.line, span.column) = (span.line, span.column).min(self.offsets.end(offset)),
         }
         span
     }

@@ -157,9 +157,9 @@ const SAYINGS: &[(&str, Words)] = &[
 
 /// The diagnostic for what stopped the parser; `open` is the bracket or brace it was in.
 pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<Span>) -> Diagnostic {
-    let span = place::span(file, error.marker(), 1);
     let info = error.info();
-    let context = Context::new(text, span);
+    let context = Context::new(text, place::span(file, error.marker(), 1));
+    let span = context.at();
     if info.contains("recursion limit") {
         return too_deep(span);
     }
