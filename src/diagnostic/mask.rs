@@ -34,7 +34,7 @@ const LINES_UP: usize = 200;
 pub(super) fn secrets<'a>(line: &str, above: impl Iterator<Item = &'a str>) -> Vec<Range<usize>> {
     let content = line.len() - line.trim_start().len();
     if belongs_to_secret(line, above.take(LINES_UP)) {
-        return vec![content..line.trim_end().len()];
+        return std::iter::once(content..line.trim_end().len()).collect();
     }
     let mut ranges = Vec::new();
     let (mut at, mut flow) = (0, false);
