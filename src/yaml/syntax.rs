@@ -165,7 +165,8 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
     }
     if info.contains("unknown anchor") {
         let name = word(context.rest_of_line());
-        return Diagnostic::error(codes::UNKNOWN_ALIAS, format!("no anchor above is called by `{name}`"))
+        // It may be a password that starts with `*`, so it is not named.
+        return Diagnostic::error(codes::UNKNOWN_ALIAS, "no anchor of this name stands above")
             .at(Span { len: number(name.chars().count()), ..span })
             .help(
                 "define the anchor (`&name`) before its first use; put a text that starts with `*` in quotes",
