@@ -183,3 +183,32 @@ proptest! {
         human(&[d], &sources, HumanOptions { color: false, width });
     }
 }
+
+/// Texts that would take minutes or the whole stack if anything were quadratic or recursive.
+#[test]
+fn hostile_texts_take_no_time() {
+    let many = 100_000;
+    let texts = [
+        "[".repeat(many),
+        "{a: ".repeat(many),
+        "- ".repeat(many),
+        "? ".repeat(many),
+        "&a ".repeat(many),
+        "!x ".repeat(many),
+        "\"".repeat(many),
+        "'".repeat(many),
+        "\n".repeat(many),
+        "a: \n".repeat(1000),
+        "# c\n".repeat(many),
+        "a ".repeat(many),
+        format!("[{}]", "{\"password\": \"p\", \"key\": 1}, ".repeat(many / 10)),
+        format!("[{}", "{\"a\": [1, 2]}, ".repeat(many / 10)),
+        format!("{{{}}}", (0..many / 10).map(|n| format!("k{n}: v, ")).collect::<String>()),
+        format!("a: |\n{}", "  x\n".repeat(many)),
+        format!("a: \"{}\"", "\\t\n ".repeat(many / 10)),
+        format!("x: &x {{{}}}\ny: [{}]\n", "a: 1, b: 2", "*x, ".repeat(many)),
+    ];
+    for text in texts {
+        check(&text);
+    }
+}

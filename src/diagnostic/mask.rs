@@ -48,7 +48,7 @@ pub(super) fn secrets<'a>(line: &str, above: impl Iterator<Item = &'a str>) -> V
         let rest = line.get(at..).unwrap_or_default();
         let start = at + (rest.len() - rest.trim_start().len());
         let value = rest.trim_start();
-        let pem = value.contains("-----BEGIN") && ends_with(key, &["key"]);
+        let pem = value.trim_start_matches(['"', '\'']).starts_with("-----BEGIN");
         if ends_with(key, SECRET) || pem {
             let len = value_len(value, flow);
             if len > 0 {
