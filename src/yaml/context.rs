@@ -14,7 +14,22 @@ impl<'a> Context<'a> {
     pub(super) fn new(text: &'a str, at: Span) -> Self {
         // A line break is LF, CRLF or, for the parser, CR.
         let lines = text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
-        Self { lines: lines.collect(), at }
+        let mut context = Self { lines: lines.collect(), at };
+        let count = number(context.lines.len());
+        let length = |context: &Self, line| number(context.line(line).chars().count());
+        if at.line >= count && context.rest_of_line().is_empty() && context.line(at.line).trim().is_empty() {
+            let line = context.content_line_above(at.line.min(count.saturating_add(1))).unwrap_or(1);
+            let column = number(context.line(line).trim_end().chars().count()).saturating_add(1);
+            context.at = Span { line, column, len: 0, ..at };
+        } else {
+            context.at.column = at.column.min(length(&context, at.line).saturating_add(1));
+        }
+        context
+    }
+
+    /// The place, or the end of the last line that holds something, where the parser went past the text.
+    pub(super) fn at(&self) -> Span {
+        self.at
     }
 
     fn line(&self, line: u32) -> &'a str {

@@ -9,6 +9,7 @@ mod characters;
 pub mod codes;
 mod context;
 pub mod decode;
+mod extent;
 mod input;
 mod keys;
 mod parse;

@@ -157,15 +157,16 @@ const SAYINGS: &[(&str, Words)] = &[
 
 /// The diagnostic for what stopped the parser; `open` is the bracket or brace it was in.
 pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<Span>) -> Diagnostic {
-    let span = place::span(file, error.marker(), 1);
     let info = error.info();
-    let context = Context::new(text, span);
+    let context = Context::new(text, place::span(file, error.marker(), 1));
+    let span = context.at();
     if info.contains("recursion limit") {
         return too_deep(span);
     }
     if info.contains("unknown anchor") {
         let name = word(context.rest_of_line());
-        return Diagnostic::error(codes::UNKNOWN_ALIAS, format!("no anchor above is called by `{name}`"))
+        // It may be a password that starts with `*`, so it is not named.
+        return Diagnostic::error(codes::UNKNOWN_ALIAS, "no anchor of this name stands above")
             .at(Span { len: number(name.chars().count()), ..span })
             .help(
                 "define the anchor (`&name`) before its first use; put a text that starts with `*` in quotes",

@@ -261,3 +261,29 @@ fn syntax_errors_are_named_at_the_place_of_the_mistake() {
         assert_ne!(diagnostics[0].message, "this is not valid YAML", "{text:?}");
     }
 }
+
+#[test]
+fn messages_do_not_repeat_what_may_be_a_password() {
+    for text in [
+        "password: *p4ss\n",
+        "password: !p4ss\n",
+        "password: !!p4ss x\n",
+        "password: @p4ss\n",
+        "password: p4ss: x\n",
+        "password: \"p4ss\\q\"\n",
+        "password: {p4ss}: x\n",
+        "password: 'p4ss'x\n",
+        "password:p4ss\nx: y\n",
+        "password: [p4ss\n",
+    ] {
+        let mut sources = crate::diagnostic::SourceMap::default();
+        let file = sources.add("a.yaml", text);
+        let mut out = Diagnostics::default();
+        parse(file, text, &mut out);
+        let diagnostics: Vec<_> = out.iter().cloned().collect();
+        assert!(!diagnostics.is_empty(), "{text}");
+        let printed = crate::diagnostic::human(&diagnostics, &sources, Default::default());
+        assert!(!printed.contains("p4ss"), "{printed}");
+        assert!(diagnostics.iter().all(|d| !crate::diagnostic::github(d, &sources).contains("p4ss")));
+    }
+}
