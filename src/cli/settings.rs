@@ -56,11 +56,11 @@ fn sites(global: &Global, sources: &mut SourceMap, out: &mut Diagnostics) -> Vec
             vec![site(None, Keys::default(), global, Path::new(""))]
         });
     };
-    let Some((keys, sites)) = read(&file, sources, out) else { return Vec::new() };
+    let Some((base, sites)) = read(&file, sources, out) else { return Vec::new() };
     let repository = file.parent().unwrap_or(Path::new(""));
     if sites.is_empty() {
         return no_such_site(global, &sites, out)
-            .unwrap_or_else(|| vec![site(None, keys, global, repository)]);
+            .unwrap_or_else(|| vec![site(None, base, global, repository)]);
     }
     if let Some(none) = no_such_site(global, &sites, out) {
         return none;
@@ -69,9 +69,9 @@ fn sites(global: &Global, sources: &mut SourceMap, out: &mut Diagnostics) -> Vec
     let sites: Vec<Site> = sites
         .into_iter()
         .map(|(name, own)| {
-            let mut keys = own.over(&keys);
-            let default = || Path::new("out").join(&name);
-            keys.out = Some(keys.out.unwrap_or_else(default));
+            let mut keys = own.over(&base);
+            let all = base.out.clone().unwrap_or_else(|| "out".into());
+            keys.out = Some(keys.out.unwrap_or_else(|| all.join(&name)));
             site(Some(name), keys, global, repository)
         })
         .collect();
@@ -117,9 +117,10 @@ fn site(name: Option<String>, keys: Keys, global: &Global, repository: &Path) ->
     let plugins = flags(&global.plugins)
         .or_else(|| keys.plugins.map(several))
         .unwrap_or_else(|| usual("plugins").into_iter().collect());
+    // A directory given for several sites holds one for each of them.
     let one_of_many = |path: &PathBuf| match &name {
-        Some(name) => path.join(name),
-        None => path.clone(),
+        Some(name) if global.site.is_none() => path.join(name),
+        _ => path.clone(),
     };
     Site {
         out: global
@@ -217,7 +218,7 @@ impl Keys {
             plugins: self.plugins.or_else(|| below.plugins.clone()),
             overrides: self.overrides.or_else(|| below.overrides.clone()),
             statics: self.statics.or_else(|| below.statics.clone()),
-            // One `out` for all sites is the directory that theirs are in only if they say so themselves.
+            // Not that of `below`: sites need one each.
             out: self.out,
             group: self.group.or_else(|| below.group.clone()),
             plugin_root: join(&below.plugin_root, self.plugin_root),

@@ -14,6 +14,7 @@ mod resolve;
 mod scalar;
 pub mod schema;
 mod secret;
+mod shown;
 pub mod timezone;
 mod value;
 

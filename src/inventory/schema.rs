@@ -388,3 +388,41 @@ pub static FILE: Group = group(
         f("devices", List(&Kind::Group(&DEVICE))),
     ]],
 );
+
+/// Whether the value of a field is never shown: passwords, pre-shared keys and PINs.
+pub fn is_secret(field: &str) -> bool {
+    SECRETS.contains(&field)
+}
+
+/// The fields of [`Kind::Password`] and [`Kind::Digits`], which a test keeps complete.
+const SECRETS: [&str; 3] = ["password", "pin", "psk"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn walk(kind: Kind, secret: &mut BTreeSet<&'static str>) {
+        match kind {
+            Kind::Group(group) => {
+                for field in group.fields() {
+                    if matches!(field.kind, Kind::Password | Kind::Digits) {
+                        secret.insert(field.name);
+                    }
+                    walk(field.kind, secret);
+                }
+            }
+            Kind::List(kind) | Kind::OneOrList(kind) | Kind::MapOf(kind) | Kind::Positions(kind) => {
+                walk(*kind, secret);
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_secret_field_is_known() {
+        let mut secret = BTreeSet::new();
+        walk(Kind::Group(&FILE), &mut secret);
+        assert_eq!(secret.into_iter().collect::<Vec<_>>(), SECRETS);
+    }
+}

@@ -6,6 +6,7 @@ mod choose;
 mod collect;
 mod load;
 mod statics;
+mod view;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 
 pub use choose::Choices;
 pub use load::{Loaded, load};
+pub use view::{Seen, View};
 
 use self::collect::Collected;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};

@@ -11,6 +11,7 @@ use super::context::Maker;
 use super::convert::lay_over;
 use super::{Options, capability, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::inventory::schema::is_secret;
 use crate::inventory::{Datum, Device, Map, Secrets};
 use crate::plugin::format::finish;
 use crate::plugin::{Choice, FileKind, FileSpec, Plugin, TemplateError, Templates};
@@ -101,7 +102,7 @@ fn passwords(map: &Map, hidden: &mut Vec<Arc<str>>) {
     for (name, item) in map.iter() {
         match &item.datum {
             Datum::Map(map) => passwords(map, hidden),
-            Datum::Text(text) if matches!(name, "password" | "psk" | "pin") => hidden.push(Arc::clone(text)),
+            Datum::Text(text) if is_secret(name) => hidden.push(Arc::clone(text)),
             _ => {}
         }
     }
