@@ -6,6 +6,7 @@
 pub mod associate;
 pub mod codes;
 mod embedded;
+pub mod filters;
 pub mod format;
 mod layers;
 pub mod manifest;

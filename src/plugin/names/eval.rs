@@ -299,6 +299,13 @@ impl<'a> Checker<'a> {
         if BY_ATTRIBUTE.contains(&name) {
             self.attribute(&of, filter);
         }
+        if name == "lookup"
+            && let Some(tables) = self.roots.get("tables").cloned()
+            && let Some((table, range)) =
+                filter.args.iter().find(|a| a.name == "table").and_then(|a| a.literal.as_ref())
+        {
+            self.field(&tables, table, range, || "tables".to_owned());
+        }
         if SAME_SHAPE.contains(&name) {
             return of;
         }

@@ -259,7 +259,10 @@ impl<'t, 's> Parser<'t, 's> {
                 Some(Token { kind: Kind::Text(text), range }) => Some((text.clone(), range.clone())),
                 _ => None,
             };
-            args.push(Arg { name: name.to_owned(), literal, value: self.expr()? });
+            let value = self.expr()?;
+            // `"a" ~ b` begins with a text and is none.
+            let literal = literal.filter(|_| matches!(&value, Expr::Plain(parts) if parts.is_empty()));
+            args.push(Arg { name: name.to_owned(), literal, value });
             if !self.eat(&Kind::Sign(",")) && self.peek() != Some(&Kind::Sign(")")) {
                 return None;
             }

@@ -80,6 +80,7 @@ fn templates_whose_names_exist_pass() {
         "{% for i in range(start=1, end=3) %}{{ i + 1 // 2 ** 3 % 4 }}{% endfor %}",
         "{% filter upper %}{{ locale }}{% endfilter %}{% include \"part\" %}",
         "{% extends \"base\" %}{% block a %}{{ super() }}{% set x = lines %}{{ x[0].label }}{% endblock a %}",
+        "{{ locale | lookup(table='language', default=none) | upper }}{{ 1 | lookup(table='lang' ~ locale) }}",
         "{% if locale is defined %}{{ locale | default(value=\"x\") }}{% endif %}",
         "{% set x = network.vlan | default(value={\"id\": 1}) %}{{ x.id }}",
         "{% block a %}{{ later }}{% endblock %}{% set later = 1 %}",
@@ -90,6 +91,7 @@ fn templates_whose_names_exist_pass() {
         "{% component other(x, @y = none) %}{{ x }}{{ y }}{% endcomponent %}",
     ] {
         assert_eq!(loads(source), Ok(()), "{source}");
+        assert!(walk::reads_all(source), "{source}");
         assert_eq!(problems(source), [], "{source}");
     }
 }
@@ -128,6 +130,7 @@ fn names_and_paths_that_do_not_exist_are_refused() {
         ("{{ [1 for l in lines] | length + l }}", "l", UnknownName),
         ("{% for l in [l for l in lines if l.label] %}{{ l.x }}{% endfor %}", "l.x", UnknownField),
         ("{{ locale | default(value=nothing) }}", "nothing", UnknownName),
+        ("{{ locale | lookup(table=\"langage\") }}", "tables.langage", UnknownField),
         ("{{ locale ~ nothing }}", "nothing", UnknownName),
         ("{{ 1 if nothing else 2 }}", "nothing", UnknownName),
         ("{{ locale[nothing] }}", "nothing", UnknownName),
@@ -255,6 +258,78 @@ proptest! {
         }
         let _ = uses(&source);
     }
+
+    #[test]
+    fn what_the_engine_loads_is_read_to_its_end(source in templates()) {
+        if loads(&source).is_ok() {
+            prop_assert!(walk::reads_all(&source), "{}", source);
+        }
+    }
+}
+
+/// Rows of tags and expressions that are often valid.
+fn templates() -> impl Strategy<Value = String> {
+    let atom = prop::sample::select(
+        &[
+            "x",
+            "x.y",
+            "x['y']",
+            "x[0]",
+            "x[1:]",
+            "'s'",
+            "1",
+            "-1",
+            "none",
+            "[x, y]",
+            "{'a': x}",
+            "[i for i in x]",
+            "[i for i, j in x if i]",
+            "(x)",
+            "range(end=3)",
+            "x?.y?[0]",
+            "true",
+        ][..],
+    );
+    let infix = prop::sample::select(
+        &[
+            " + ",
+            " - ",
+            " ~ ",
+            " or ",
+            " and ",
+            " in ",
+            " not in ",
+            " == ",
+            " < ",
+            " // ",
+            " ** ",
+            " if y else ",
+            " | upper == ",
+            " | default(value=1) * ",
+            " is defined and ",
+            " is not odd or ",
+        ][..],
+    );
+    let first = atom.clone().prop_map(str::to_owned);
+    let expr = (first, prop::collection::vec((infix, atom), 0..4)).prop_map(|(mut out, rest)| {
+        for (infix, atom) in rest {
+            out.push_str(infix);
+            out.push_str(atom);
+        }
+        out
+    });
+    let piece = (0..9_u8, expr).prop_map(|(kind, expr)| match kind {
+        0 => format!("{{% if {expr} %}}a{{% elif {expr} %}}b{{% else %}}c{{% endif %}}"),
+        1 => format!("{{% for i in {expr} -%}} {{{{ loop.index }}}} {{% else %}}n{{% endfor %}}"),
+        2 => format!("{{%- set x = {expr} -%}}"),
+        3 => format!("{{% set y | trim | upper %}}{{{{ {expr} }}}}{{% endset %}}"),
+        4 => format!("{{% filter upper %}}{{{{ {expr} }}}}{{% endfilter %}}"),
+        5 => format!("{{# {expr} #}}{{% raw %}}{expr}{{% endraw %}}"),
+        6 => format!("{{% for i, j in {expr} %}}{{% continue %}}{{% endfor %}}"),
+        7 => format!("{{% set_global x = {expr} %}}"),
+        _ => format!("text {{{{- {expr} -}}}} text"),
+    });
+    prop::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
 }
 
 const WORDS: &[&str] = &[

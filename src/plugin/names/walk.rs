@@ -31,6 +31,13 @@ pub fn survey(source: &str) -> Survey {
     walk.found
 }
 
+/// Whether a source is understood to its end.
+#[cfg(test)]
+pub fn reads_all(source: &str) -> bool {
+    let (roots, shared, survey) = (BTreeMap::new(), BTreeSet::new(), Survey::default());
+    Walk::new("", source, &roots, &shared, &survey, &mut Vec::new()).reads_all()
+}
+
 /// Checks a template.
 pub fn check(
     template: &str,
@@ -91,6 +98,16 @@ impl<'a> Walk<'a> {
         let mut parser = Parser::new(&tokens);
         // The engine reports what ends the walk early.
         while self.step(&mut parser).is_some() {}
+    }
+
+    /// Whether nothing of a source is left unread.
+    #[cfg(test)]
+    fn reads_all(&mut self) -> bool {
+        let Some(tokens) = scan::tokens(self.source) else { return false };
+        let mut parser = Parser::new(&tokens);
+        while self.step(&mut parser).is_some() {}
+        // A step fails at the end, too, but takes nothing then.
+        parser.peek().is_none() && self.open.is_empty()
     }
 
     fn step(&mut self, parser: &mut Parser<'_, '_>) -> Option<()> {
