@@ -29,6 +29,8 @@ mod table;
 mod tree;
 
 #[cfg(test)]
+mod stop;
+#[cfg(test)]
 mod tests;
 
 pub use commit::Report;
