@@ -4,6 +4,21 @@
 //! `number: +33123`, `username: no` and `mac: 000413E00012` mean those characters. Merge keys and anchors
 //! are resolved here, duplicate keys and alias bombs refused here, so that no later stage knows of them.
 
+mod alias;
+mod characters;
+pub mod codes;
+mod context;
+pub mod decode;
+mod extent;
+mod input;
+mod keys;
+mod parse;
+mod place;
+mod syntax;
+
+pub use characters::decode_utf8;
+pub use parse::parse;
+
 use std::borrow::Cow;
 
 use crate::diagnostic::Span;
@@ -52,3 +67,73 @@ impl Scalar<'_> {
         self.plain && matches!(&*self.text, "" | "~" | "null")
     }
 }
+
+impl<'a> Node<'a> {
+    /// The entries, if it is a mapping.
+    pub fn as_map(&self) -> Option<&[(Key<'a>, Node<'a>)]> {
+        match &self.value {
+            Value::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is a list.
+    pub fn as_seq(&self) -> Option<&[Node<'a>]> {
+        match &self.value {
+            Value::Seq(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The scalar, if it is one; it may be null.
+    pub fn as_scalar(&self) -> Option<&Scalar<'a>> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a plain `null`, `~` or nothing.
+    pub fn is_null(&self) -> bool {
+        self.as_scalar().is_some_and(Scalar::is_null)
+    }
+
+    /// The value under a key, if it is a mapping and has it.
+    pub fn get(&self, key: &str) -> Option<&Node<'a>> {
+        self.as_map()?.iter().find(|(k, _)| k.text == key).map(|(_, node)| node)
+    }
+
+    /// What it is, with an article, for "expected a list, found a mapping".
+    pub fn kind_name(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar(scalar) if scalar.is_null() => "nothing",
+            Value::Scalar(_) => "a text",
+            Value::Seq(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+
+    /// The same without borrowing from the text.
+    pub fn into_owned(self) -> Node<'static> {
+        let value = match self.value {
+            Value::Scalar(Scalar { text, plain }) => {
+                Value::Scalar(Scalar { text: Cow::Owned(text.into_owned()), plain })
+            }
+            Value::Seq(items) => Value::Seq(items.into_iter().map(Node::into_owned).collect()),
+            Value::Map(entries) => Value::Map(
+                entries.into_iter().map(|(key, node)| (key.into_owned(), node.into_owned())).collect(),
+            ),
+        };
+        Node { span: self.span, value }
+    }
+}
+
+impl Key<'_> {
+    /// The same without borrowing from the text.
+    pub fn into_owned(self) -> Key<'static> {
+        Key { text: Cow::Owned(self.text.into_owned()), span: self.span }
+    }
+}
+
+#[cfg(test)]
+mod tests;
