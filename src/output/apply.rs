@@ -17,6 +17,8 @@ use super::path::{TEMP_PREFIX, ancestors, split};
 use super::plan::Plan;
 use super::staging::{MARKER, Staged, Staging, Standing, Temp, file_mode};
 use super::state::Transaction;
+#[cfg(test)]
+use super::stop;
 use super::table::{Kind, Record, Table};
 use super::tree::{Tree, volume};
 
