@@ -7,9 +7,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use rayon::prelude::*;
 use rustix::fs::{self, AtFlags, Gid, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -19,11 +17,10 @@ use super::path::{TEMP_PREFIX, ancestors, split};
 use super::plan::Plan;
 use super::staging::{MARKER, Staged, Staging, Standing, Temp, file_mode};
 use super::state::Transaction;
+#[cfg(test)]
+use super::stop;
 use super::table::{Kind, Record, Table};
 use super::tree::{Tree, volume};
-
-/// How many files one thread takes at a time: they are sorted, so they mostly share a directory.
-const CHUNK: usize = 256;
 
 /// Applies a plan that passed all checks.
 pub(super) fn apply(
@@ -42,7 +39,7 @@ pub(super) fn apply(
         made: Vec::new(),
         touched: 0,
         #[cfg(test)]
-        stop: tests_hook::stop(),
+        stop: stop::stop(),
     };
     let result = apply.run();
     if result.is_err() && apply.touched == 0 {
@@ -70,7 +67,7 @@ struct Apply<'a> {
     /// Files changed so far that cannot be changed back.
     touched: usize,
     #[cfg(test)]
-    stop: Option<tests_hook::Stop>,
+    stop: Option<stop::Stop>,
 }
 
 impl<'a> Apply<'a> {
@@ -169,11 +166,11 @@ impl<'a> Apply<'a> {
     fn place_new(&mut self, files: &[&'a Staged]) -> Result<(), Fault> {
         let (placed, error) = self.place(files);
         let Some((path, e)) = error else {
-            self.touched += placed.len();
+            self.touched += placed;
             return Ok(());
         };
         let mut parent = Parent::default();
-        for file in placed {
+        for file in files.iter().take(placed) {
             let undone = parent
                 .at(self.tree, file.path.parent())
                 .and_then(|at| fs::unlinkat(at, file.path.name(), AtFlags::empty()).map_err(io::Error::from));
@@ -184,41 +181,25 @@ impl<'a> Apply<'a> {
 
     fn place_old(&mut self, files: &[&'a Staged]) -> Result<(), Fault> {
         let (placed, error) = self.place(files);
-        self.touched += placed.len();
+        self.touched += placed;
         error.map_or(Ok(()), |(path, e)| Err(self.fault(&e, "replace", path)))
     }
 
-    /// Renames files into place from several threads; those that were placed, and the first error.
-    fn place(&self, files: &[&'a Staged]) -> (Vec<&'a Staged>, Option<(&'a str, io::Error)>) {
-        let failed = AtomicBool::new(false);
-        let chunks: Vec<_> = files
-            .par_chunks(CHUNK)
-            .map(|chunk| {
-                let mut parent = Parent::default();
-                for (i, file) in chunk.iter().enumerate() {
-                    if failed.load(Ordering::Relaxed) {
-                        return (i, None);
-                    }
-                    if let Err(e) = self.place_one(&mut parent, file) {
-                        failed.store(true, Ordering::Relaxed);
-                        return (i, Some((file.path.as_str(), e)));
-                    }
-                }
-                (chunk.len(), None)
-            })
-            .collect();
-        let mut placed = Vec::with_capacity(files.len());
-        let mut error = None;
-        for (chunk, (count, failure)) in files.chunks(CHUNK).zip(chunks) {
-            placed.extend(chunk.iter().take(count));
-            error = error.or(failure);
+    /// Renames files into place; how many were, and the first error. One thread does it: the kernel lets
+    /// one rename between directories through at a time, and two threads were measured to be slower.
+    fn place(&self, files: &[&'a Staged]) -> (usize, Option<(&'a str, io::Error)>) {
+        let mut parent = Parent::default();
+        for (i, file) in files.iter().enumerate() {
+            if let Err(e) = self.place_one(&mut parent, file) {
+                return (i, Some((file.path.as_str(), e)));
+            }
         }
-        (placed, error)
+        (files.len(), None)
     }
 
     fn place_one(&self, parent: &mut Parent<'a>, file: &'a Staged) -> io::Result<()> {
         #[cfg(test)]
-        tests_hook::step(self.stop)?;
+        stop::step(self.stop)?;
         let at = parent.at(self.tree, file.path.parent())?;
         let name = file.path.name();
         match &file.temp {
@@ -402,50 +383,5 @@ impl<'a> Parent<'a> {
             _ => tree.directory(path)?,
         };
         Ok(&self.open.insert((path, open)).1)
-    }
-}
-
-/// Lets a test stop a commit between two renames, as a full disk or a crash would.
-#[cfg(test)]
-pub(super) mod tests_hook {
-    use std::cell::Cell;
-    use std::io;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// How a commit is stopped, and after how many renames.
-    #[derive(Clone, Copy)]
-    pub(in super::super) enum Stop {
-        Full(usize),
-        Crash(usize),
-    }
-
-    thread_local! {
-        static STOP: Cell<Option<Stop>> = const { Cell::new(None) };
-    }
-    static DONE: AtomicUsize = AtomicUsize::new(0);
-    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
-
-    pub(super) fn stop() -> Option<Stop> {
-        STOP.get()
-    }
-
-    /// Runs `work` with the commits of this thread stopped; `None` after a crash.
-    pub(in super::super) fn stopping<T>(stop: Stop, work: impl FnOnce() -> T) -> Option<T> {
-        let _guard = ONE_AT_A_TIME.lock();
-        DONE.store(0, Ordering::SeqCst);
-        STOP.set(Some(stop));
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        STOP.set(None);
-        result.ok()
-    }
-
-    pub(super) fn step(stop: Option<Stop>) -> io::Result<()> {
-        match stop {
-            Some(Stop::Full(n)) if DONE.fetch_add(1, Ordering::SeqCst) >= n => {
-                Err(rustix::io::Errno::NOSPC.into())
-            }
-            Some(Stop::Crash(n)) if DONE.fetch_add(1, Ordering::SeqCst) >= n => panic!("a crash"),
-            _ => Ok(()),
-        }
     }
 }

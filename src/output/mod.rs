@@ -29,6 +29,8 @@ mod table;
 mod tree;
 
 #[cfg(test)]
+mod stop;
+#[cfg(test)]
 mod tests;
 
 pub use commit::Report;
@@ -37,7 +39,7 @@ pub use list::{OwnedFile, owned_files};
 pub use path::{OutPath, PathError};
 pub use staging::Staged;
 pub use state::Transaction;
-pub use table::verify_manifest;
+pub use table::{seal_manifest, verify_manifest};
 
 /// On whose behalf a file is in out/. The order decides who owns a file that several plan alike.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

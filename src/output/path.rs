@@ -177,6 +177,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_passes_never_leaves_any_root(path in "[a./\\\\\u{0}\n é~-]{0,12}", root in "(/[a-z]{1,3}){1,3}") {
             if let Ok(path) = OutPath::new(&path) {

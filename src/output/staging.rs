@@ -358,10 +358,16 @@ fn compare(
         Ok(Some(digest)) => {
             let mode = Mode::from_raw_mode(found.st_mode) == file_mode(artifact.sensitive);
             let access = mode && group.is_none_or(|group| group == found.st_gid);
-            let user = rustix::process::geteuid();
             // Another user's file cannot be given a mode, but it can be replaced.
-            let ours = access || user.is_root() || user.as_raw() == found.st_uid;
-            if ours { Ok((Standing::Same { access }, Some(digest))) } else { Ok((Standing::Different, None)) }
+            let ours = || {
+                let user = rustix::process::geteuid();
+                user.is_root() || user.as_raw() == found.st_uid
+            };
+            if access || ours() {
+                Ok((Standing::Same { access }, Some(digest)))
+            } else {
+                Ok((Standing::Different, None))
+            }
         }
         Err(Side::Source(fault)) => Err(fault),
         Err(Side::Target(e)) => Err(system(&e, "read", &shown())),

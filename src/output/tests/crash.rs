@@ -1,8 +1,8 @@
 //! Builds that did not end, and state that cannot be believed.
 
 use super::*;
-use crate::output::apply::tests_hook::{Stop, stopping};
 use crate::output::codes;
+use crate::output::stop::{Stop, stopping};
 
 fn plan(version: &str) -> Vec<Artifact> {
     (0..40).map(|i| file(&format!("d{}/{i:02}", i % 3), &format!("{version} {i}"), device(i))).collect()

@@ -87,7 +87,7 @@ fn a_full_disk_leaves_out_as_it_was() {
 #[test]
 #[ignore = "run by a_full_disk_leaves_out_as_it_was"]
 fn full_disk_inside() {
-    let site = mounted_site();
+    let mut site = mounted_site();
     let small: Vec<_> = (0..5).map(|i| file(&format!("d/{i}"), "old", device(i))).collect();
     site.build(&small).unwrap();
     let before = listing(&site.options.out);
@@ -99,6 +99,14 @@ fn full_disk_inside() {
         assert_eq!(listing(&site.options.out), before);
     }
     // Nothing is left behind that would keep the disk full.
+    assert_eq!(site.build(&small).unwrap().unchanged, 5);
+
+    // The same with the state elsewhere and the temporaries in out/.
+    site.options.state = Some(site.place.path().join("state"));
+    site.build(&small).unwrap();
+    let before = texts(&site.options.out);
+    assert_eq!(only(site.build(&large)).code, codes::NO_SPACE);
+    assert_eq!(texts(&site.options.out), before);
     assert_eq!(site.build(&small).unwrap().unchanged, 5);
 }
 
