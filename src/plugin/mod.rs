@@ -6,14 +6,21 @@
 pub mod associate;
 pub mod codes;
 mod embedded;
+pub mod filters;
 pub mod format;
 mod layers;
 pub mod manifest;
+pub mod names;
 mod requirement;
+mod scan;
 pub mod set;
 pub mod slots;
 pub mod source;
+pub mod templates;
 mod version;
 
 pub use requirement::{Firmware, FirmwareMatch, Requirement};
 pub use version::Version;
+
+#[cfg(test)]
+mod testing;
