@@ -12,7 +12,7 @@ mod layers;
 pub mod manifest;
 pub mod names;
 mod requirement;
-mod scan;
+pub mod scan;
 pub mod set;
 pub mod slots;
 pub mod source;

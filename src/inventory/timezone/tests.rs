@@ -244,7 +244,8 @@ fn footer_changes(days: &Days, footer: &str) -> Vec<(i64, i64)> {
     let mut out = Vec::new();
     for (rule, before, after) in rules.split(',').zip([(std, dst), (dst, std)]).map(|(r, (b, a))| (r, b, a)) {
         let (day, time) = rule.split_once('/').unwrap_or((rule, "2"));
-        let parts: Vec<u8> = day[1..].split('.').map(|part| part.parse().unwrap()).collect();
+        let parts: Vec<u8> =
+            day.trim_start_matches('M').split('.').map(|part| part.parse().unwrap()).collect();
         for local in days.moments(parts[0], parts[1], parts[2], clock(time)) {
             out.push((local - before, after));
         }

@@ -8,7 +8,7 @@ use super::Format;
 
 /// Stands before a value that would become a comment or a section at the start of a line, from escaping
 /// until [`super::finish`] takes it out again: escaping does not see where in a line a value goes, the
-/// check does. Unicode keeps this code point for such use; values that hold it are refused.
+/// check does. Unicode keeps this code point for such use; no value means anything by it.
 pub(super) const MARK: char = '\u{FDD0}';
 
 /// Why a value could not be written. Says nothing of the value but the one character, by its number.
@@ -72,7 +72,9 @@ pub(super) fn function(format: Format) -> tera::EscapeFn {
 }
 
 fn write(format: Format, value: &str, out: &mut dyn Write) -> io::Result<()> {
-    let allowed = |c: char| format == Format::Xml && matches!(c, '\n' | '\t');
+    let marked = matches!(format, Format::Ini | Format::KeyValue);
+    // A value joined from one that was captured after escaping still holds the mark.
+    let allowed = |c: char| format == Format::Xml && matches!(c, '\n' | '\t') || marked && c == MARK;
     if let Some(character) = value.chars().find(|c| refused(*c) && !allowed(*c)) {
         let problem = EscapeProblem { format, character };
         PROBLEM.set(Some(problem));

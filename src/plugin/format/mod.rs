@@ -27,6 +27,8 @@ mod finish;
 mod xml;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use encoding::{Encoding, OnUnencodable};
