@@ -1,10 +1,17 @@
 //! What can be said about a mistake, as data: where it is, what is wrong, what else belongs to it and
-//! the way out. Printing is elsewhere ([`print`]); nothing here knows of phones.
+//! the way out; and how it is printed, for people ([`human`]), programs ([`json`]) and CI ([`github`]).
+//! Nothing here knows of phones.
 
+mod excerpt;
+mod human;
+mod machine;
+mod mask;
 mod sink;
 mod source;
 mod suggest;
 
+pub use human::{HumanOptions, human};
+pub use machine::{github, json};
 pub use sink::Diagnostics;
 pub use source::{FileId, SourceMap, Span};
 pub use suggest::nearest;
@@ -131,3 +138,6 @@ impl Diagnostic {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

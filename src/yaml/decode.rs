@@ -125,14 +125,18 @@ impl<'n, 'a> Fields<'n, 'a> {
 
 /// The diagnostic for a key that means nothing in `what`, with the nearest of those that do.
 pub fn unknown_key(key: &Key<'_>, what: &str, known: &[&str]) -> Diagnostic {
-    let help = match nearest(&key.text, known.iter().copied()) {
+    // In `{password:secret}` the whole is a key, so nothing after a colon is repeated.
+    let (name, shown) = match key.text.split_once(':') {
+        Some((name, _)) => (name, format!("{name}:...")),
+        None => (&*key.text, key.text.to_string()),
+    };
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) if name.len() < key.text.len() => format!("write a blank after the colon: `{near}: ...`"),
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "no keys are allowed here".to_owned(),
         None => format!("the keys here are {}", listed(known)),
     };
-    Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{}` in {what}", key.text))
-        .at(key.span)
-        .help(help)
+    Diagnostic::error(codes::UNKNOWN_KEY, format!("unknown key `{shown}` in {what}")).at(key.span).help(help)
 }
 
 /// Reports that a node has another shape than wanted: "`jobs`: expected a number, found a list".
@@ -269,5 +273,102 @@ fn listed(words: &[&str]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::FileId;
+    use crate::yaml::parse;
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Settings {
+        out: Option<String>,
+        jobs: Option<u16>,
+        verify: Option<bool>,
+        newline: Option<char>,
+        inventory: Vec<String>,
+        sites: Vec<(String, Vec<String>)>,
+    }
+
+    fn decode(source: &str) -> (Settings, Vec<String>) {
+        let mut out = Diagnostics::default();
+        let node = parse(FileId(0), source, &mut out).unwrap();
+        let mut settings = Settings::default();
+        if let Some(mut fields) = Fields::of(&node, "provc.yaml", &mut out) {
+            let name =
+                |node: &Node<'_>, what: &str, out: &mut Diagnostics| Some(text(node, what, out)?.value);
+            settings.out = fields.required_text("out", &mut out).map(|out| out.value);
+            settings.jobs =
+                fields.read("jobs", &mut out, |node, what, out| integer(node, what, 1..=512, out));
+            settings.verify = fields.boolean("verify", &mut out);
+            settings.newline = fields.read("newline", &mut out, |node, what, out| {
+                one_of(node, what, &[("lf", '\n'), ("crlf", '\r')], out)
+            });
+            settings.inventory = fields
+                .read("inventory", &mut out, |node, what, out| one_or_list(node, what, out, name))
+                .unwrap_or_default();
+            settings.sites = fields
+                .read("sites", &mut out, |node, what, out| {
+                    map_of(node, what, out, |node, what, out| list_of(node, what, out, name))
+                })
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, list)| (name.value, list))
+                .collect();
+            fields.ignoring("x-").finish(&mut out);
+        }
+        let said = out.iter().map(|d| {
+            let span = d.span.unwrap();
+            let help = d.help.as_deref().unwrap_or("-");
+            format!("{} {}:{} {} | {help}", d.code.0, span.line, span.column, d.message)
+        });
+        (settings, said.collect())
+    }
+
+    #[test]
+    fn a_good_file() {
+        let (settings, said) = decode(
+            "out: o\njobs: 4\nverify: true\nnewline: crlf\ninventory: one\nsites: {a: [x, \"1\"], b: []}\nx-y: 1\n",
+        );
+        assert_eq!(said, [""; 0]);
+        let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+        let expected = Settings {
+            out: Some("o".to_owned()),
+            jobs: Some(4),
+            verify: Some(true),
+            newline: Some('\r'),
+            inventory: strings(&["one"]),
+            sites: vec![("a".to_owned(), strings(&["x", "1"])), ("b".to_owned(), Vec::new())],
+        };
+        assert_eq!(settings, expected);
+        let (settings, said) = decode("out: o\njobs:\nverify: ~\ninventory: [a, b]\n");
+        assert_eq!((settings.jobs, settings.verify, settings.inventory.len()), (None, None, 2));
+        assert_eq!(said, [""; 0]);
+    }
+
+    #[test]
+    fn all_mistakes_of_a_file_are_reported() {
+        let (_, said) = decode(
+            "jobs: 1000\nverify: yes\nnewline: crfl\ninventory: [a, [b]]\nsites: [x]\nverfy: 1\njobs:4:\nqqqqqqqq: 1\n",
+        );
+        assert_eq!(
+            said,
+            [
+                "PV0124 1:1 provc.yaml has no `out` | add `out:` with its value",
+                "PV0123 1:7 `jobs`: expected a number from 1 to 512, found `1000` | -",
+                "PV0122 2:9 `verify`: expected true or false, found `yes` | write `true`",
+                "PV0122 3:10 `newline`: `crfl` is not one of `lf` and `crlf` | did you mean `crlf`?",
+                "PV0120 4:16 an entry of `inventory`: expected a text, found a list | -",
+                "PV0120 5:8 `sites`: expected a mapping, found a list | -",
+                "PV0121 6:1 unknown key `verfy` in provc.yaml | did you mean `verify`?",
+                "PV0121 7:1 unknown key `jobs:...` in provc.yaml | write a blank after the colon: `jobs: ...`",
+                "PV0121 8:1 unknown key `qqqqqqqq` in provc.yaml | the keys here are `out`, `jobs`, `verify`, \
+                 `newline`, `inventory` and `sites`",
+            ]
+        );
+        let (_, said) = decode("[1]");
+        assert_eq!(said, ["PV0120 1:1 provc.yaml: expected a mapping, found a list | -"]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The parser crate's own `StrInput` decodes a character for every look ahead and asks for 128 bytes of
 //! buffer for every plain scalar. Inventories are nearly all ASCII and short scalars, so a byte test first
-//! and a small buffer hint are worth a third of the parse time (docs/yaml.md).
+//! and a small buffer hint are worth a fifth of the parse time (docs/yaml.md).
 
 use saphyr_parser::Input;
 use saphyr_parser::input::{SkipTabs, is_blank, is_break, is_breakz, is_flow};

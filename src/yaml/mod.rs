@@ -7,7 +7,9 @@
 mod alias;
 mod characters;
 pub mod codes;
+mod context;
 pub mod decode;
+mod extent;
 mod input;
 mod keys;
 mod parse;

@@ -49,7 +49,8 @@ pub fn parse<'a>(file: FileId, text: &'a str, out: &mut Diagnostics) -> Option<N
         let flow = match event {
             Ok((event, span)) => builder.event(event, &span),
             Err(error) => {
-                builder.out.push(syntax::explain(file, text, &error));
+                let open = builder.frames.iter().rev().find(|frame| frame.flow).map(|frame| frame.span);
+                builder.out.push(syntax::explain(file, text, &error, open));
                 return None;
             }
         };
@@ -136,20 +137,20 @@ impl<'a> Builder<'a, '_> {
             }
             Event::MappingEnd | Event::SequenceEnd => self.close(span),
             Event::Alias(id) => self.alias(id, span),
-            Event::DocumentStart(_) => self.document(span),
+            Event::DocumentStart(explicit) => self.document(explicit, span),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Flow::Continue(()),
         }
     }
 
-    fn document(&mut self, span: &saphyr_parser::Span) -> Flow {
+    fn document(&mut self, explicit: bool, span: &saphyr_parser::Span) -> Flow {
         self.documents += 1;
         if self.documents == 1 {
             return Flow::Continue(());
         }
         let diagnostic =
             Diagnostic::error(codes::SEVERAL_DOCUMENTS, "a second document starts in the same file")
-                .at(place::span(self.file, &span.start, 3))
-                .help("put each document into a file of its own, or remove the `---` line");
+                .at(place::span(self.file, &span.start, if explicit { 3 } else { 0 }))
+                .help("put each document into a file of its own, or remove the `---` or `...` line");
         self.out.push(diagnostic);
         Flow::Break(Stop::Whole)
     }
@@ -168,7 +169,7 @@ impl<'a> Builder<'a, '_> {
         let mut offset = self.offsets.of(&at.start);
         let mut span = place::span(self.file, &at.start, 0);
         if anchor != 0 || tag.is_some() {
-            (offset, span) = self.skip_properties(offset, span, nothing);
+            (offset, span) = self.offsets.skip_properties(offset, span, nothing);
             if let Some(tag) = tag {
                 self.tag(&tag, true, &at.start);
                 plain = false;
@@ -188,7 +189,7 @@ impl<'a> Builder<'a, '_> {
                 {
                     self.offsets.count(raw).saturating_add(2)
                 }
-                (ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, _) => self.quoted_len(offset),
+                (ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, _) => self.offsets.quoted_len(offset),
                 _ => self.offsets.count_to_line_end(offset),
             };
             if raw.is_none() || self.doubtful {
@@ -263,33 +264,10 @@ impl<'a> Builder<'a, '_> {
             Some(Frame { kind: Kind::Seq { .. }, .. }) if self.offsets.byte(offset) == b'-' => {
                 span.column = span.column.saturating_add(1);
             }
-            _ => {}
+            // The parser takes the end of a text without a last line end to be on a further line.
+            _ => (span.line, span.column) = (span.line, span.column).min(self.offsets.end(offset)),
         }
         span
-    }
-
-    /// The length of a quoted scalar with escapes or several lines, on its first line.
-    fn quoted_len(&self, offset: usize) -> u32 {
-        let mut chars = self.offsets.rest(offset).chars().peekable();
-        let quote = chars.next();
-        let mut len = 1u32;
-        while let Some(c) = chars.next() {
-            match c {
-                '\n' | '\r' => break,
-                '\\' if quote == Some('"') => {
-                    if chars.next_if(|c| !matches!(c, '\n' | '\r')).is_some() {
-                        len = len.saturating_add(1);
-                    }
-                }
-                '\'' if quote == Some('\'') && chars.next_if_eq(&'\'').is_some() => {
-                    len = len.saturating_add(1)
-                }
-                c if Some(c) == quote => return len.saturating_add(1),
-                _ => {}
-            }
-            len = len.saturating_add(1);
-        }
-        len
     }
 
     fn refuse_controls(&mut self, value: &str, span: Span) {
@@ -298,48 +276,12 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    /// Past the anchor and the tag before a value, to the value itself; past the last of them if the value
-    /// is nothing.
-    fn skip_properties(&self, offset: usize, span: Span, nothing: bool) -> (usize, Span) {
-        let (mut end, mut end_span) = (offset, span);
-        let (mut offset, mut span) = (offset, span);
-        let mut rest = self.offsets.rest(offset).chars().peekable();
-        let mut in_property = false;
-        let mut in_comment = false;
-        while let Some(c) = rest.peek().copied() {
-            let breaks = matches!(c, '\n' | '\r');
-            match c {
-                _ if in_comment && !breaks => {}
-                ' ' | '\t' | '\n' | '\r' => (in_property, in_comment) = (false, in_comment && !breaks),
-                _ if in_property => {}
-                '&' | '!' => in_property = true,
-                '#' => in_comment = true,
-                _ => break,
-            }
-            rest.next();
-            offset += c.len_utf8();
-            if c == '\n' || c == '\r' && rest.peek() != Some(&'\n') {
-                (span.line, span.column) = (span.line.saturating_add(1), 1);
-            } else {
-                span.column = span.column.saturating_add(1);
-            }
-            if in_property {
-                (end, end_span) = (offset, span);
-            }
-        }
-        if nothing { (end, end_span) } else { (offset, span) }
-    }
-
     fn tag(&mut self, tag: &Tag, scalar: bool, mark: &Marker) {
         if scalar && tag.is_yaml_core_schema() && tag.suffix == "str" {
             return;
         }
-        let name = if tag.is_yaml_core_schema() {
-            format!("!!{}", tag.suffix)
-        } else {
-            format!("{}{}", tag.handle, tag.suffix)
-        };
-        let diagnostic = Diagnostic::error(codes::TAG, format!("the tag `{name}` is not supported"))
+        // It may be a password that starts with `!`, so it is not named.
+        let diagnostic = Diagnostic::error(codes::TAG, "a value carries a tag, which is not supported")
             .at(place::span(self.file, mark, 1))
             .help("remove the tag; to keep a `!` as text, put the value in quotes");
         self.out.push(diagnostic);
@@ -360,7 +302,7 @@ impl<'a> Builder<'a, '_> {
             return Flow::Break(Stop::Broken);
         }
         if anchor != 0 || tag.is_some() {
-            (offset, span) = self.skip_properties(offset, span, false);
+            (offset, span) = self.offsets.skip_properties(offset, span, false);
             if let Some(tag) = tag {
                 self.tag(&tag, false, &at.start);
             }

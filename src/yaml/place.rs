@@ -45,6 +45,16 @@ impl<'a> Offsets<'a> {
         self.offset
     }
 
+    /// The last line and column there are, for an offset at the end of the text; else no limit.
+    pub(super) fn end(&self, offset: usize) -> (u32, u32) {
+        if offset < self.text.len() {
+            return (u32::MAX, u32::MAX);
+        }
+        let lines =
+            self.text.split('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'));
+        lines.fold((0, 1), |(line, _), text| (line.saturating_add(1), self.count(text).saturating_add(1)))
+    }
+
     /// The text from a byte offset on.
     pub(super) fn rest(&self, offset: usize) -> &'a str {
         self.text.get(offset..).unwrap_or_default()
