@@ -86,6 +86,24 @@ impl Transaction {
         Ok(transaction)
     }
 
+    /// A transaction with no out/ at all: `commit` then only finds the mistakes that lie in the files
+    /// themselves, two owners of one path or a file where another needs a directory.
+    pub fn nowhere() -> Self {
+        Self {
+            options: Options { dry_run: true, ..Options::new("") },
+            state: PathBuf::new(),
+            tree: None,
+            staging: None,
+            manifest: Table::empty(),
+            trusted: true,
+            group: None,
+            warnings: Diagnostics::default(),
+            made_root: false,
+            done: false,
+            _lock: None,
+        }
+    }
+
     /// Compares one artifact with out/ and, if it differs, writes it aside. May be called from any number
     /// of threads; the order does not matter.
     ///

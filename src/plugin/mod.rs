@@ -16,7 +16,16 @@ pub mod scan;
 pub mod set;
 pub mod slots;
 pub mod source;
+pub mod templates;
 mod version;
 
+pub use associate::Choice;
+pub use manifest::{Bank, FileKind, FileSpec, Manifest, Model, ModelsOf, ModuleModel, Protocol};
 pub use requirement::{Firmware, FirmwareMatch, Requirement};
+pub use set::{Plugin, PluginSet};
+pub use slots::{Slot, key_slots};
+pub use templates::{TemplateError, Templates};
 pub use version::Version;
+
+#[cfg(test)]
+mod testing;

@@ -101,3 +101,96 @@ fn bank_slots(index: usize, bank: &Bank, count: u32, module: Option<u32>) -> imp
 fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::testing::acme;
+
+    fn with_model(model: &str, test: impl Fn(&Model)) {
+        let loaded = acme(&format!("models: {{A1: {model}}}"));
+        assert_eq!(loaded.said(), Vec::<String>::new());
+        test(&loaded.set.iter().next().unwrap().manifest.models[0]);
+    }
+
+    /// Slots as `position kind n/module page.n_on_page name line`, `!` for the last of a page.
+    fn drawn(slots: &[Slot]) -> Vec<String> {
+        let draw = |s: &Slot| {
+            let module = s.module.map(|m| format!("/{m}")).unwrap_or_default();
+            let last = if s.last_on_page { "!" } else { "" };
+            let name = s.name.as_deref().unwrap_or("-");
+            let line = s.line.map(|n| format!(" line {n}")).unwrap_or_default();
+            format!("{} {} {}{module} {}.{}{last} {name}{line}", s.position, s.kind, s.n, s.page, s.n_on_page)
+        };
+        slots.iter().map(draw).collect()
+    }
+
+    #[test]
+    fn plain_counts_make_one_bank() {
+        with_model("{function_keys: 2}", |model| {
+            assert_eq!(drawn(&key_slots(model, &[])), ["1 key 1 1.1 -", "2 key 2 1.2! -"]);
+        });
+        with_model("{function_keys: 0, expansion_modules: 0}", |model| {
+            assert!(key_slots(model, &[]).is_empty());
+        });
+        with_model("{expansion_modules: 3}", |model| {
+            assert_eq!((model.modules, key_slots(model, &[]).len()), (3, 0));
+        });
+    }
+
+    #[test]
+    fn positions_run_over_the_banks_and_lines_are_counted() {
+        let model = "{lines: 2, key_slots: [{kind: linekey, count: 3, per_page: 2, lines: true, name: 'l{n}'}, \
+                     {kind: soft, count: 2, first: 5, name: '{n}-{n0}-{page}'}]}";
+        with_model(model, |model| {
+            assert_eq!(
+                drawn(&key_slots(model, &[])),
+                [
+                    "1 linekey 1 1.1 l1 line 1",
+                    "2 linekey 2 1.2! l2 line 2",
+                    "3 linekey 3 2.1! l3",
+                    "4 soft 1 1.1 5-0-1",
+                    "5 soft 2 1.2! 6-1-1",
+                ]
+            );
+        });
+    }
+
+    #[test]
+    fn modules_are_laid_out_as_named_or_else_the_largest() {
+        let model = "{function_keys: 1, modules: 2, expansion_modules: {M1: 1, M2: 2}}";
+        with_model(model, |model| {
+            assert_eq!(
+                drawn(&key_slots(model, &[])),
+                [
+                    "1 key 1 1.1! -",
+                    "1 module 1/1 1.1 -",
+                    "2 module 2/1 1.2! -",
+                    "1 module 1/2 1.1 -",
+                    "2 module 2/2 1.2! -"
+                ]
+            );
+            let named: Vec<&ModuleModel> =
+                ["m-1", "M2"].iter().map(|name| model.module(name).unwrap()).collect();
+            assert_eq!(
+                drawn(&key_slots(model, &named)),
+                ["1 key 1 1.1! -", "1 module 1/1 1.1! -", "1 module 1/2 1.1 -", "2 module 2/2 1.2! -"]
+            );
+            assert!(model.module("M3").is_none());
+        });
+    }
+
+    #[test]
+    fn a_module_may_have_several_banks() {
+        let model = "{expansion_modules: {M: 3}, key_slots: [{kind: a, modules: 1, count: 2, name: 'm{m} {n}'}, \
+                     {kind: module, count: 2, name: '{m0}:{n}'}]}";
+        with_model(model, |model| {
+            let named = [model.module("M").unwrap()];
+            assert_eq!(
+                drawn(&key_slots(model, &named)),
+                ["1 a 1/1 1.1 m1 1", "2 a 2/1 1.2! m1 2", "3 module 1/1 1.1! 0:1"]
+            );
+            assert_eq!(key_slots(model, &[]).len(), 4);
+        });
+    }
+}

@@ -197,17 +197,16 @@ impl PluginSet {
         firmware: Option<&Version>,
     ) -> Result<Choice, AssociateError> {
         let plugin = self.get(pin).ok_or_else(|| AssociateError::unknown_plugin(pin, self))?;
-        if let Some(vendor) = query.vendor.filter(|v| vendor_names(plugin).all(|name| fold(name) != fold(v)))
-        {
-            let own = plugin.manifest.vendor.value.clone();
-            return Err(AssociateError::PinOtherVendor { pin: pin.into(), vendor: vendor.into(), own });
+        let other = |vendor: &&str| vendor_names(plugin).all(|name| fold(name) != fold(vendor));
+        if let Some(vendor) = query.vendor.filter(other) {
+            return Err(AssociateError::pin_other_vendor(plugin, vendor));
         }
         let model = match (query.model, plugin.manifest.models.as_slice()) {
             (Some(name), _) => plugin
                 .model_at(name)
                 .ok_or_else(|| AssociateError::pin_without_model(plugin, name, query.vendor, self))?,
             (None, [_]) => 0,
-            (None, _) => return Err(AssociateError::NoModel),
+            (None, _) => return Err(AssociateError::no_model()),
         };
         let candidate = Candidate::new(plugin, model, firmware);
         allowed(vec![candidate], query)
@@ -221,7 +220,7 @@ impl PluginSet {
             }
             None => (0..self.iter().len()).collect(),
         };
-        let Some(name) = query.model else { return Err(AssociateError::NoModel) };
+        let Some(name) = query.model else { return Err(AssociateError::no_model()) };
         let plugins = of_vendor.iter().filter_map(|at| self.at(*at));
         let listed: Vec<Candidate<'_>> = plugins
             .filter_map(|plugin| Some(Candidate::new(plugin, plugin.model_at(name)?, firmware)))
@@ -229,11 +228,11 @@ impl PluginSet {
         if listed.is_empty() {
             return Err(AssociateError::unknown_model(name, query.vendor, &of_vendor, self));
         }
-        let vendors: BTreeMap<String, &str> =
-            listed.iter().map(|c| c.plugin.manifest.vendor.value.as_str()).map(|v| (fold(v), v)).collect();
+        let vendors = listed.iter().map(|c| c.plugin.manifest.vendor.value.as_str());
+        let vendors: BTreeMap<String, &str> = vendors.map(|vendor| (fold(vendor), vendor)).collect();
         if query.vendor.is_none() && vendors.len() > 1 {
-            let vendors = vendors.into_values().map(str::to_owned).collect();
-            return Err(AssociateError::AmbiguousVendor { model: name.into(), vendors });
+            let vendors: Vec<&str> = vendors.into_values().collect();
+            return Err(AssociateError::ambiguous_vendor(name, &vendors));
         }
         allowed(listed, query)
     }
@@ -241,20 +240,18 @@ impl PluginSet {
 
 /// The best of those that speak the device's protocol and may be given its firmware.
 fn allowed(candidates: Vec<Candidate<'_>>, query: &Query<'_>) -> Result<Choice, AssociateError> {
-    let speaks = |c: &Candidate<'_>, wanted| c.choice().model().protocol == wanted;
-    let (speaking, silent): (Vec<_>, Vec<_>) =
-        candidates.into_iter().partition(|c| query.protocol.is_none_or(|wanted| speaks(c, wanted)));
+    let (speaking, silent): (Vec<_>, Vec<_>) = candidates
+        .into_iter()
+        .partition(|c| query.protocol.is_none_or(|wanted| c.choice().model().protocol == wanted));
     let best = speaking.iter().max_by(|a, b| a.rank().cmp(&b.rank()));
     match best {
         Some(best) if best.level <= Level::Probable => Ok(best.choice()),
-        Some(_) => {
-            Err(AssociateError::refused(&speaking.iter().map(|c| c.plugin).collect::<Vec<_>>(), query))
+        Some(_) => Err(AssociateError::refused(speaking.iter().map(|c| c.plugin), query)),
+        None => {
+            let model = query.model.unwrap_or_default();
+            let protocol = query.protocol.unwrap_or_default();
+            Err(AssociateError::no_protocol(silent.iter().map(|c| c.plugin), model, protocol))
         }
-        None => Err(AssociateError::NoProtocol {
-            model: silent.first().map(|c| c.choice().model().name.clone()).unwrap_or_default(),
-            protocol: query.protocol.unwrap_or_default(),
-            plugins: silent.iter().map(|c| c.plugin.id().to_owned()).collect(),
-        }),
     }
 }
 

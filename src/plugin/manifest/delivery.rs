@@ -76,17 +76,35 @@ pub struct FirmwareFile {
 
 /// A step of installing a firmware package.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InstallStep {
-    /// Unpacks an archive (tar, plain or compressed) into the working directory, or below `to` in it.
-    Untar { archive: String, to: Option<String> },
-    /// Unpacks a zip archive, likewise.
-    Unzip { archive: String, to: Option<String> },
-    /// Unpacks one compressed file, likewise.
-    Gunzip { archive: String, to: Option<String> },
-    /// Copies what a glob matches in the working directory to a place below out/: a directory where it
-    /// ends in `/`, else a file.
-    Copy { from: String, to: String },
+pub struct InstallStep {
+    /// What is done.
+    pub action: InstallAction,
+    /// With what: a file of the package, or for copying a glob in the working directory.
+    pub from: String,
+    /// Where to: for copying a place below out/ (a directory where it ends in `/`), else a directory below
+    /// the working directory, which itself is the default.
+    pub to: Option<String>,
 }
+
+/// What a step of installing does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstallAction {
+    /// Unpacks a tar archive, plain or compressed.
+    Untar,
+    /// Unpacks a zip archive.
+    Unzip,
+    /// Unpacks one compressed file.
+    Gunzip,
+    /// Copies to below out/.
+    Copy,
+}
+
+const ACTIONS: &[(&str, InstallAction)] = &[
+    ("untar", InstallAction::Untar),
+    ("unzip", InstallAction::Unzip),
+    ("gunzip", InstallAction::Gunzip),
+    ("copy", InstallAction::Copy),
+];
 
 impl DhcpRule {
     pub(super) fn read(node: &Node<'_>, out: &mut Diagnostics) -> Option<Self> {
@@ -226,24 +244,23 @@ fn digest(
 
 impl InstallStep {
     fn read(node: &Node<'_>, out: &mut Diagnostics) -> Option<Self> {
-        let what = "a step of `install`";
-        let mut fields = Fields::of(node, what, out)?;
+        let mut fields = Fields::of(node, "a step of `install`", out)?;
         let mut path = |name, out: &mut Diagnostics| {
             let text = fields.text(name, out)?;
             safe_path(&text, name, out);
             Some(text.value)
         };
-        let (untar, unzip, gunzip) = (path("untar", out), path("unzip", out), path("gunzip", out));
-        let (copy, to) = (path("copy", out), path("to", out));
+        let to = path("to", out);
+        let steps: Vec<(InstallAction, String)> =
+            ACTIONS.iter().filter_map(|(name, action)| Some((*action, path(name, out)?))).collect();
         fields.finish(out);
-        match (untar, unzip, gunzip, copy, to) {
-            (Some(archive), None, None, None, to) => Some(Self::Untar { archive, to }),
-            (None, Some(archive), None, None, to) => Some(Self::Unzip { archive, to }),
-            (None, None, Some(archive), None, to) => Some(Self::Gunzip { archive, to }),
-            (None, None, None, Some(from), Some(to)) => Some(Self::Copy { from, to }),
+        match <[_; 1]>::try_from(steps) {
+            Ok([(action, from)]) if to.is_some() || action != InstallAction::Copy => {
+                Some(Self { action, from, to })
+            }
             _ => {
-                let message = format!("{what} must be one of untar, unzip, gunzip, or copy with to");
-                reader::report(BAD_VALUE, &message, node.span, out)
+                let message = "a step of `install` must be one of untar, unzip, gunzip, or copy with to";
+                reader::report(BAD_VALUE, message, node.span, out)
             }
         }
     }

@@ -12,13 +12,16 @@ mod model;
 mod reader;
 pub(crate) mod value;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use regex::Regex;
 
 pub use crate::yaml::decode::Spanned;
 pub use associate::Rules;
-pub use delivery::{DhcpRule, FirmwareFile, FirmwarePackage, InstallStep, Resync};
+pub use delivery::{DhcpRule, FirmwareFile, FirmwarePackage, InstallAction, InstallStep, Resync};
 pub use files::{FileKind, FileSpec, Files, ModelsOf};
 pub use identify::{GROUPS, Identify, Rule, Subject};
 pub(crate) use keys::Place;
