@@ -107,7 +107,11 @@ fn tell(report: &Report, site: &Site, action: &Action, command: &str, seconds: f
     }
     report.notes.iter().for_each(|note| printer.note(&format!("{name}note: {note}")));
     if !report.committed && !report.ok {
-        let left = if command == "build" { format!("; nothing in {durable_out} was changed") } else { String::new() };
+        let left = if command == "build" {
+            format!("; nothing in {durable_out} was changed")
+        } else {
+            String::new()
+        };
         printer.error(&format!("{name}{command} failed: {found}{left}"));
         return;
     }

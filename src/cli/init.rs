@@ -26,7 +26,8 @@ pub(super) fn run(args: &Init, printer: &Printer) -> Status {
         printer.diagnostics(&[found], &SourceMap::default());
         Status::Failed
     };
-    let existing = FILES.iter().map(|(path, _)| args.dir.join(path)).find(|path| path.symlink_metadata().is_ok());
+    let existing =
+        FILES.iter().map(|(path, _)| args.dir.join(path)).find(|path| path.symlink_metadata().is_ok());
     if let Some(path) = existing {
         let found = Diagnostic::error(codes::NOT_EMPTY, format!("{} exists already", path.display()));
         return fail(found.help("choose another directory: `init` overwrites nothing"));
@@ -35,11 +36,16 @@ pub(super) fn run(args: &Init, printer: &Printer) -> Status {
         let path = args.dir.join(path);
         if let Err(error) = write(&path, text) {
             let message = format!("cannot write {}: {error}", path.display());
-            return fail(Diagnostic::error(codes::CANNOT_WRITE, message).help("check the directory's permissions"));
+            return fail(
+                Diagnostic::error(codes::CANNOT_WRITE, message).help("check the directory's permissions"),
+            );
         }
         printer.note(&format!("wrote {}", path.display()));
     }
-    printer.note(&format!("now edit {}, then run `provc check` and `provc build` there", args.dir.join("inventory").display()));
+    printer.note(&format!(
+        "now edit {}, then run `provc check` and `provc build` there",
+        args.dir.join("inventory").display()
+    ));
     Status::Done
 }
 

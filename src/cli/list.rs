@@ -90,11 +90,12 @@ fn built(site: &Site, out: &mut Diagnostics) -> BTreeMap<String, usize> {
 }
 
 fn table(rows: &[Value], sites: bool) -> String {
-    let columns = ["site", "id", "name", "vendor", "model", "firmware", "plugin", "support", "files", "state"];
+    let columns =
+        ["site", "id", "name", "vendor", "model", "firmware", "plugin", "support", "files", "state"];
     let columns = columns.iter().filter(|name| sites || **name != "site");
     let mut lines: Vec<Vec<String>> = vec![columns.clone().map(|name| name.to_uppercase()).collect()];
     for row in rows {
-        let cell = |name: &&str| match &row[**name] {
+        let cell = |name: &&str| match &row[*name] {
             Value::String(text) => text.clone(),
             Value::Array(files) => files.len().to_string(),
             _ => "-".into(),

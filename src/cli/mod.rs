@@ -73,7 +73,8 @@ fn command(cli: &Cli) -> Status {
 
 /// Runs work on a number of threads; on as many as there are processors if none is given.
 fn in_pool<T: Send>(jobs: Option<u16>, work: impl FnOnce() -> T + Send) -> T {
-    let pool = jobs.and_then(|jobs| rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build().ok());
+    let pool =
+        jobs.and_then(|jobs| rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build().ok());
     match pool {
         Some(pool) => pool.install(work),
         None => work(),

@@ -52,9 +52,8 @@ fn sites(global: &Global, sources: &mut SourceMap, out: &mut Diagnostics) -> Vec
         None => Some(PathBuf::from("provc.yaml")).filter(|path| path.exists()),
     };
     let Some(file) = file else {
-        return no_such_site(global, &BTreeMap::new(), out).unwrap_or_else(|| {
-            vec![site(None, Keys::default(), global, Path::new(""))]
-        });
+        return no_such_site(global, &BTreeMap::new(), out)
+            .unwrap_or_else(|| vec![site(None, Keys::default(), global, Path::new(""))]);
     };
     let Some((base, sites)) = read(&file, sources, out) else { return Vec::new() };
     let repository = file.parent().unwrap_or(Path::new(""));
@@ -146,7 +145,11 @@ fn site(name: Option<String>, keys: Keys, global: &Global, repository: &Path) ->
     }
 }
 
-fn read(path: &Path, sources: &mut SourceMap, out: &mut Diagnostics) -> Option<(Keys, BTreeMap<String, Keys>)> {
+fn read(
+    path: &Path,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) -> Option<(Keys, BTreeMap<String, Keys>)> {
     let id = sources.reserve(path);
     let text = std::fs::read(path)
         .map_err(|error| {
@@ -186,7 +189,9 @@ fn read(path: &Path, sources: &mut SourceMap, out: &mut Diagnostics) -> Option<(
 impl Keys {
     fn read(fields: &mut Fields<'_, '_>, out: &mut Diagnostics) -> Self {
         let paths = |node: &Node<'_>, what: &str, out: &mut Diagnostics| {
-            decode::one_or_list(node, what, out, |node, what, out| Some(decode::text(node, what, out)?.value.into()))
+            decode::one_or_list(node, what, out, |node, what, out| {
+                Some(decode::text(node, what, out)?.value.into())
+            })
         };
         let path = |text: decode::Spanned<String>| PathBuf::from(text.value);
         Self {

@@ -50,7 +50,8 @@ pub(super) fn run(args: &Show, global: &Global, printer: &Printer) -> Status {
         return Status::Done;
     }
     let near = nearest(&args.device, names.iter().map(String::as_str));
-    let help = near.map_or_else(|| "`provc list` prints all".into(), |near| format!("did you mean `{near}`?"));
+    let help =
+        near.map_or_else(|| "`provc list` prints all".into(), |near| format!("did you mean `{near}`?"));
     let found = Diagnostic::error(codes::NO_SUCH_DEVICE, format!("there is no device `{}`", args.device));
     printer.diagnostics(&[found.help(help)], &SourceMap::default());
     Status::Failed
@@ -80,19 +81,18 @@ impl Shown {
         }
         let mut rows = vec![("id".to_owned(), Yaml::from(self.id.as_str()), self.span)];
         origins("", &self.values, &mut rows);
-        let place = |span: &Span| {
-            format!("{}:{}:{}", sources.path(span.file).display(), span.line, span.column)
-        };
+        let place =
+            |span: &Span| format!("{}:{}:{}", sources.path(span.file).display(), span.line, span.column);
         if format == Format::Json {
-            let row = |(path, value, span): &(String, Yaml, Span)| {
-                json!({"path": path, "value": value, "file": sources.path(span.file), "line": span.line, "column": span.column})
-            };
+            let row = |(path, value, span): &(String, Yaml, Span)| json!({"path": path, "value": value, "file": sources.path(span.file), "line": span.line, "column": span.column});
             return format!("{}\n", Value::Array(rows.iter().map(row).collect()));
         }
         let text: Vec<(String, String, String)> =
             rows.iter().map(|(path, value, span)| (path.clone(), scalar(value), place(span))).collect();
-        let width = |column: fn(&(String, String, String)) -> usize| text.iter().map(column).max().unwrap_or(0);
-        let (first, second) = (width(|row| row.0.chars().count()), width(|row| row.1.chars().count()).min(40));
+        let width =
+            |column: fn(&(String, String, String)) -> usize| text.iter().map(column).max().unwrap_or(0);
+        let (first, second) =
+            (width(|row| row.0.chars().count()), width(|row| row.1.chars().count()).min(40));
         text.iter().map(|(path, value, place)| format!("{path:first$}  {value:second$}  {place}\n")).collect()
     }
 }

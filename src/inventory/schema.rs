@@ -151,8 +151,7 @@ pub static SIP: Group = group(
 /// `sccp:`
 pub static SCCP: Group = group("sccp", &[&[f("call_managers", OneOrList(&Endpoint))]]);
 
-static ADDRESS: Group =
-    group("address", &[&[f("ip", Ip), f("netmask", Netmask), f("gateway", Ip)]]);
+static ADDRESS: Group = group("address", &[&[f("ip", Ip), f("netmask", Netmask), f("gateway", Ip)]]);
 static WIFI: Group = group("wifi", &[&[f("ssid", Text), f("psk", Password)]]);
 static DOT1X: Group = group(
     "dot1x",

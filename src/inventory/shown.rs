@@ -46,7 +46,8 @@ impl Device {
                 if let Some((model, span)) = &module.model {
                     map.set("model", Item { span: *span, datum: Datum::Text(Arc::clone(model)) });
                 }
-                let keys = module.keys.iter().map(|key| (Name::from(key.position.to_string()), shown_key(key)));
+                let keys =
+                    module.keys.iter().map(|key| (Name::from(key.position.to_string()), shown_key(key)));
                 map.set("keys", item(Map::from_entries(keys.collect()), module.span));
                 item(map, module.span)
             });

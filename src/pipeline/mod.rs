@@ -101,12 +101,11 @@ pub fn run(site: &Site, action: &Action) -> Report {
     let transaction = match action {
         Action::Check => Some(Transaction::nowhere()),
         Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
-        Action::Build { output, .. } => {
-            Transaction::begin(output).map_err(|fault| out.push(*fault)).ok()
-        }
+        Action::Build { output, .. } => Transaction::begin(output).map_err(|fault| out.push(*fault)).ok(),
     };
     if let Some(transaction) = transaction {
-        let work = Work { resolver: &resolver, choices: &choices, renderer: &renderer, transaction: &transaction };
+        let work =
+            Work { resolver: &resolver, choices: &choices, renderer: &renderer, transaction: &transaction };
         let stop = AtomicBool::new(out.has_errors() && !keep_going);
         let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
         out.append(std::mem::take(&mut all.diagnostics));
@@ -223,7 +222,9 @@ impl Work<'_> {
                 owner: owner.clone(),
             };
             if stage {
-                collected.staged.push(self.transaction.stage(&artifact).map_err(|fault| out.push(*fault)).ok()?);
+                collected
+                    .staged
+                    .push(self.transaction.stage(&artifact).map_err(|fault| out.push(*fault)).ok()?);
             }
         }
         Some(())

@@ -35,7 +35,7 @@ pub(super) fn stage(
                 None => file.path,
             };
             let content = match file.content {
-                source::Content::Bytes(bytes) => Content::Bytes(bytes.to_vec()),
+                source::Content::Embedded(bytes) => Content::Bytes(bytes.to_vec()),
                 source::Content::File(path) => Content::File(path),
             };
             add(&path, content, Owner::Plugin(plugin.id().to_owned()), out);

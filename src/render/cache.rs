@@ -39,12 +39,7 @@ impl Cache {
     }
 
     /// A mapping of free values.
-    pub(super) fn free(
-        &mut self,
-        map: Option<&Arc<Map>>,
-        secrets: &Secrets,
-        out: &mut Diagnostics,
-    ) -> Value {
+    pub(super) fn free(&mut self, map: Option<&Arc<Map>>, secrets: &Secrets, out: &mut Diagnostics) -> Value {
         self.keyed(0, map, secrets, out, |converter, map| {
             map.map_or_else(|| super::convert::map([]), |map| converter.free_map(map))
         })
@@ -118,8 +113,10 @@ fn contact(item: &Item, converter: &mut Converter<'_>) -> Option<Value> {
             add(kind, item, converter);
         }
     }
-    let mut field = |name: &str| map.get(name).map_or_else(Value::none, |item| converter.item(Kind::Text, item));
-    let [email, first, last, organization] = ["email", "first_name", "last_name", "organization"].map(&mut field);
+    let mut field =
+        |name: &str| map.get(name).map_or_else(Value::none, |item| converter.item(Kind::Text, item));
+    let [email, first, last, organization] =
+        ["email", "first_name", "last_name", "organization"].map(&mut field);
     let name = match map.get("name") {
         Some(_) => field("name"),
         None => {

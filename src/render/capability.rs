@@ -62,7 +62,9 @@ fn surplus_ports(ports: &Map, most: u32) -> impl Iterator<Item = (&Item, u32)> {
 }
 
 fn warn_of_timezone(settings: &Map, out: &mut Diagnostics) {
-    let Some((item, name)) = settings.get("timezone").and_then(|item| Some((item, item.text()?))) else { return };
+    let Some((item, name)) = settings.get("timezone").and_then(|item| Some((item, item.text()?))) else {
+        return;
+    };
     if timezone::lookup(name).is_some_and(|zone| !zone.exact) {
         let message = format!("phones cannot be told the daylight saving rule of {name} exactly");
         let found = Diagnostic::warning(codes::INEXACT_TIMEZONE, message).at(item.span);

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use tera::{Context, Value};
 
 use super::cache::Cache;
-use super::convert::{Converter, lay_over, map, number, text};
+use super::convert::{Converter, field, lay_over, map, number, text};
 use super::layout::{self, Laid, Layout};
 use super::model::slot_value;
 use super::{Options, site, timezone};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::schema::{HANDSET, Kind, LINE, PORT, SETTINGS, SIP};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, Secrets};
-use crate::plugin::{Choice, Plugin};
+use crate::plugin::{Choice, Model, Plugin, Slot};
 
 /// What contexts are made with.
 pub(super) struct Maker<'a> {
@@ -42,15 +42,20 @@ impl Maker<'_> {
         let modules = layout::modules(device, model, &mut report);
         let values = self.cache.model(model, &modules);
         let laid = layout::lay_out(device, model, &values.slots, &mut report);
-        let lines: Vec<(u32, Value)> =
-            device.lines.iter().filter(|line| line.position <= model.lines).map(|line| (line.position, self.line(line))).collect();
+        let lines: Vec<(u32, Value)> = device
+            .lines
+            .iter()
+            .filter(|line| line.position <= model.lines)
+            .map(|line| (line.position, self.line(line)))
+            .collect();
         self.keys(&laid, &values.slots, &values.empty, &lines, &mut context);
         let find = |position| {
             let line = lines.iter().find(|(p, _)| *p == position).map(|(_, line)| line.clone());
             map([("line", line.unwrap_or_else(Value::none)), ("position", Value::from(position))])
         };
         context.insert_value("line_slots", Value::from((1..=model.lines).map(find).collect::<Vec<_>>()));
-        context.insert_value("lines", Value::from(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>()));
+        context
+            .insert_value("lines", Value::from(lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>()));
         context.insert_value("model", values.model.clone());
 
         let own = self.cache.free(settings.map("vars"), self.secrets, self.out);
@@ -71,7 +76,7 @@ impl Maker<'_> {
 
     /// The context of files that belong to no device: the site and the settings that every device starts
     /// from, with the model for files of a model.
-    pub fn shared(&mut self, base: (&Arc<Map>, &Arc<Map>, &Arc<Map>), model: Option<&crate::plugin::Model>) -> Context {
+    pub fn shared(&mut self, base: (&Arc<Map>, &Arc<Map>, &Arc<Map>), model: Option<&Model>) -> Context {
         let (settings, sip, site) = base;
         let mut context = Context::new();
         self.settings(settings, sip, &mut context);
@@ -92,21 +97,24 @@ impl Maker<'_> {
 
     /// The settings that go by one name in inventory and template.
     fn settings(&mut self, settings: &Map, sip: &Arc<Map>, context: &mut Context) {
-        for field in SETTINGS {
-            let value = match (field.name, field.kind) {
+        for setting in SETTINGS {
+            let value = match (setting.name, setting.kind) {
                 ("vars", _) => continue,
                 ("sip", Kind::Group(group)) => self.cache.group(group, Some(sip), self.secrets, self.out),
-                ("remote_phonebook", Kind::Group(group)) => match settings.map(field.name) {
-                    Some(map) => self.phonebook(self.cache_group(group, map)),
+                ("remote_phonebook", Kind::Group(group)) => match settings.map(setting.name) {
+                    Some(map) => {
+                        let book = self.cache.group(group, Some(map), self.secrets, self.out);
+                        self.phonebook(book)
+                    }
                     None => Value::none(),
                 },
-                ("timezone", _) => timezone::value(settings.text(field.name).map(|name| &**name)),
+                ("timezone", _) => timezone::value(settings.text(setting.name).map(|name| &**name)),
                 (name, Kind::Group(group)) => {
                     self.cache.group(group, settings.map(name), self.secrets, self.out)
                 }
                 (name, _) => text(settings.text(name).map(|text| &**text)),
             };
-            context.insert_value(field.name, value);
+            context.insert_value(setting.name, value);
         }
         let locale = settings.text("locale").and_then(|locale| locale.split_once('_'));
         context.insert_value("language", text(locale.map(|(language, _)| language)));
@@ -115,13 +123,9 @@ impl Maker<'_> {
         }
     }
 
-    fn cache_group(&mut self, group: &'static crate::inventory::schema::Group, map: &Arc<Map>) -> Value {
-        self.cache.group(group, Some(map), self.secrets, self.out)
-    }
-
     /// `{family}` in the URL is for servers that answer each vendor in its own XML.
     fn phonebook(&self, book: Value) -> Value {
-        let Some(url) = book.as_map().and_then(|book| book.get("url")).and_then(Value::as_str) else { return book };
+        let Some(url) = field(&book, "url") else { return book };
         let filled = url.replace("{family}", &self.plugin.family);
         if filled == url { book } else { lay_over(&book, map([("url", Value::from(filled))])) }
     }
@@ -155,7 +159,10 @@ impl Maker<'_> {
         for field in LINE.sorted() {
             match field.name {
                 "sip" | "vars" => {}
-                name => values.push((name, line.values.get(name).map_or_else(Value::none, |i| converter.item(field.kind, i)))),
+                name => values.push((
+                    name,
+                    line.values.get(name).map_or_else(Value::none, |i| converter.item(field.kind, i)),
+                )),
             }
         }
         values.push(("name", text(line.name.as_deref())));
@@ -171,7 +178,7 @@ impl Maker<'_> {
     fn keys(
         &mut self,
         laid: &Layout<'_>,
-        slots: &[crate::plugin::Slot],
+        slots: &[Slot],
         empty: &[Value],
         lines: &[(u32, Value)],
         context: &mut Context,
@@ -197,7 +204,7 @@ impl Maker<'_> {
         context.insert_value("set_slots", Value::from(set));
     }
 
-    fn key(&mut self, laid: &Laid<'_>, slot: &crate::plugin::Slot) -> Value {
+    fn key(&mut self, laid: &Laid<'_>, slot: &Slot) -> Value {
         let mut converter = Converter { secrets: self.secrets, out: self.out };
         let mut value = |item: &Option<Item>| {
             item.as_ref().map_or_else(Value::none, |item| converter.item(Kind::Text, item))

@@ -67,10 +67,9 @@ impl Converter<'_> {
             Datum::Bool(b) => Value::from(*b),
             Datum::Int(n) => Value::from(*n),
             Datum::Float(n) => Value::from(*n),
-            Datum::Endpoint(endpoint) => map([
-                ("host", Value::from(&*endpoint.host)),
-                ("port", number(endpoint.port.map(u32::from))),
-            ]),
+            Datum::Endpoint(endpoint) => {
+                map([("host", Value::from(&*endpoint.host)), ("port", number(endpoint.port.map(u32::from)))])
+            }
             Datum::Secret(secret) => match self.secrets.line(secret) {
                 Ok(text) => Value::from(&*text),
                 Err(problem) => {
@@ -83,7 +82,8 @@ impl Converter<'_> {
         }
     }
 
-    fn free_map(&mut self, map: &Map) -> Value {
+    /// A mapping of free values, without those taken away.
+    pub fn free_map(&mut self, map: &Map) -> Value {
         let mut entries: Vec<(&str, &Item)> =
             map.iter().filter(|(_, item)| item.datum != Datum::Removed).collect();
         entries.sort_by_key(|(name, _)| *name);
@@ -106,6 +106,11 @@ impl Converter<'_> {
             }
         }
     }
+}
+
+/// A text in a mapping.
+pub(super) fn field<'v>(map: &'v Value, name: &'static str) -> Option<&'v str> {
+    map.as_map()?.get(&Key::Str(name))?.as_str()
 }
 
 /// A key that a user chose.

@@ -20,8 +20,10 @@ pub(super) fn values(settings: &Map, plugin: &Plugin, converter: &mut Converter<
 
 /// Refuses parameters that the family has no place for.
 pub(super) fn check(settings: &Map, plugin: &Plugin, out: &mut Diagnostics) {
-    let Some((item, own)) =
-        settings.map("extra").and_then(|extra| extra.get(&plugin.family)).and_then(|item| Some((item, item.map()?)))
+    let Some((item, own)) = settings
+        .map("extra")
+        .and_then(|extra| extra.get(&plugin.family))
+        .and_then(|item| Some((item, item.map()?)))
     else {
         return;
     };
@@ -38,7 +40,8 @@ pub(super) fn check(settings: &Map, plugin: &Plugin, out: &mut Diagnostics) {
             out.push(Diagnostic::error(BAD_EXTRA, message).at(item.span).help(help));
         }
         if matches!(item.datum, Datum::List(_) | Datum::Map(_)) {
-            let found = Diagnostic::error(BAD_EXTRA, format!("the extra parameter `{name}` is not one value"));
+            let found =
+                Diagnostic::error(BAD_EXTRA, format!("the extra parameter `{name}` is not one value"));
             out.push(found.at(item.span).help("write text, a number, true or false"));
         }
     }

@@ -71,7 +71,8 @@ impl Renderer<'_> {
         let plugin = &choice.plugin;
         capability::check(device, choice, self.options, &mut found);
         super::extra::check(&device.settings, plugin, &mut found);
-        let mut maker = Maker { secrets: self.secrets, options: self.options, plugin, cache, out: &mut found };
+        let mut maker =
+            Maker { secrets: self.secrets, options: self.options, plugin, cache, out: &mut found };
         let mut context = maker.device(device, choice);
         let mut artifacts = None;
         if !found.has_errors()
@@ -119,7 +120,12 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Renders all files of a kind with one context. `None` after a mistake.
-    pub fn files(&self, kind: FileKind, context: &mut Context, out: &mut Diagnostics) -> Option<Vec<Artifact>> {
+    pub fn files(
+        &self,
+        kind: FileKind,
+        context: &mut Context,
+        out: &mut Diagnostics,
+    ) -> Option<Vec<Artifact>> {
         let mut artifacts = Vec::new();
         let mut fine = true;
         for (index, spec) in self.plugin.manifest.files.of(kind).iter().enumerate() {
@@ -199,12 +205,12 @@ impl Job<'_> {
         context: &mut Context,
         path: &str,
     ) -> Result<Vec<u8>, Box<Diagnostic>> {
-        let mut render = |context: &Context| {
+        let render = |context: &Context| {
             self.templates.render(kind, index, context).map_err(|error| self.failed(error))
         };
         // Templates may cut or pad the serial, so the hole cannot be found again in the text: the file is
         // rendered a second time. Only the few that want a serial pay for it.
-        let text = if self.templates.uses(kind, index, "serial") {
+        let text = if self.templates.wants_serial(kind, index) {
             context.insert_value("serial", Value::from(SERIAL_HOLE));
             let first = render(context)?;
             context.insert_value("serial", Value::from(serial(&first)));
@@ -222,7 +228,8 @@ impl Job<'_> {
 
     fn failed(&self, error: TemplateError) -> Box<Diagnostic> {
         let hidden = (self.mask)();
-        Box::new(error.masked(hidden.iter().map(|text| &**text)).diagnostic())
+        let hidden: Vec<&str> = hidden.iter().map(|text| &**text).collect();
+        Box::new(error.masked(&hidden).diagnostic())
     }
 }
 

@@ -49,7 +49,11 @@ impl Report<'_> {
 }
 
 /// The module models that a device names, in order, and what is wrong with them.
-pub(super) fn modules<'m>(device: &Device, model: &'m Model, report: &mut Report<'_>) -> Vec<&'m ModuleModel> {
+pub(super) fn modules<'m>(
+    device: &Device,
+    model: &'m Model,
+    report: &mut Report<'_>,
+) -> Vec<&'m ModuleModel> {
     let mut modules = Vec::new();
     for (at, module) in device.modules.iter().enumerate() {
         if at >= model.modules as usize {
@@ -107,7 +111,8 @@ pub(super) fn lay_out<'d>(
     slots: &'d [Slot],
     report: &mut Report<'_>,
 ) -> Layout<'d> {
-    let mut work = Work { device, model, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
+    let mut work =
+        Work { device, model, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
     work.fixed(report);
     work.line_keys(report);
     work.auto(report);
@@ -173,7 +178,9 @@ impl<'d> Work<'d> {
         let Some(kind) = self.able(slot, &key.kind) else {
             let message = match slot.module {
                 None => format!("key {} of a {} cannot be a `{}`", slot.position, self.model.name, key.kind),
-                Some(m) => format!("key {} of expansion module {m} cannot be a `{}`", slot.position, key.kind),
+                Some(m) => {
+                    format!("key {} of expansion module {m} cannot be a `{}`", slot.position, key.kind)
+                }
             };
             let can = self.types(slot).collect::<Vec<_>>().join(", ");
             report.unsupported(codes::UNSUPPORTED_TYPE, message, key.kind_span, format!("it can be {can}"));
@@ -267,7 +274,8 @@ impl<'d> Work<'d> {
                 None if auto.drop => break,
                 None => {
                     let all = auto.keys.len();
-                    let message = format!("{all} keys do not fit on this {}: {at} found a place", self.model.name);
+                    let message =
+                        format!("{all} keys do not fit on this {}: {at} found a place", self.model.name);
                     let help = "name fewer lines, or write `overflow: drop` to leave out what does not fit";
                     report.unsupported(codes::NO_ROOM, message, auto.span, help.into());
                     break;

@@ -38,7 +38,6 @@ impl Used {
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
         self.0.values().map(|(plugin, _)| plugin)
     }
-
 }
 
 /// A shared file and the plugin that it belongs to.
@@ -65,7 +64,10 @@ impl Renderer<'_> {
             match self.of_plugin(plugin, models, base, out) {
                 Some(artifacts) => {
                     for artifact in artifacts {
-                        by_path.entry(artifact.path.clone()).or_default().push((Arc::clone(plugin), artifact));
+                        by_path
+                            .entry(artifact.path.clone())
+                            .or_default()
+                            .push((Arc::clone(plugin), artifact));
                     }
                 }
                 None => whole = false,
@@ -99,7 +101,8 @@ impl Renderer<'_> {
         if differs && at.is_none() {
             let ids: Vec<&str> = versions.iter().map(|(plugin, _)| plugin.id()).collect();
             let owner = ids.first().copied().unwrap_or_default();
-            let message = format!("{} each want their own `{path}`; it is that of {owner}", ids.join(" and "));
+            let message =
+                format!("{} each want their own `{path}`; it is that of {owner}", ids.join(" and "));
             let help = format!("to choose another, write `shared_files: {{{family}: ID}}` in provc.yaml");
             out.push(Diagnostic::warning(codes::SHARED_FILE, message).help(help));
         }
@@ -145,5 +148,5 @@ impl Renderer<'_> {
 }
 
 fn newest(plugin: &Plugin) -> &crate::plugin::Version {
-    plugin.manifest.firmware.value.version()
+    plugin.manifest.firmware.value.reference()
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tera::{EscapeFn, Tera};
+use tera::Tera;
 
 use super::load::Read;
 use super::{Expression, Places, Shapes, Templates};
@@ -62,16 +62,25 @@ impl<'p> Compiling<'p> {
         for format in formats {
             let mut names = self.reached(|_| true, |other| other == format);
             names.extend(&loose);
-            engines.extend(self.engine(format.escape_fn(), &names, &mut problems).map(|e| (format, e)));
+            engines.extend(self.engine(format, &names, &mut problems).map(|e| (format, e)));
         }
         let values: BTreeSet<&str> = self.values().collect();
         // A path or an option is text: written as it is, control characters refused.
-        let expressions = self.engine(Format::Text.escape_fn(), &values, &mut problems);
+        let expressions = self.engine(Format::Text, &values, &mut problems);
         let complete = self.read.complete && problems.is_empty();
         for problem in problems {
             out.push(problem);
         }
+        let files = self.plugin.manifest.files.all();
+        let wants = |engine: &Tera, name: &str| {
+            engine.get_template_variables(name).is_ok_and(|names| names.contains(SERIAL))
+        };
+        let serials = files
+            .filter(|(_, _, file)| engines.get(&file.format).is_some_and(|e| wants(e, &file.template.value)))
+            .map(|(kind, index, _)| (kind, index))
+            .collect();
         let templates = Templates {
+            serials,
             plugin: self.plugin.clone(),
             engines,
             expressions: expressions?,
@@ -80,16 +89,9 @@ impl<'p> Compiling<'p> {
         complete.then_some(templates)
     }
 
-    fn engine(
-        &self,
-        escape: EscapeFn,
-        names: &BTreeSet<&str>,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Option<Tera> {
+    fn engine(&self, format: Format, names: &BTreeSet<&str>, problems: &mut Vec<Diagnostic>) -> Option<Tera> {
         let mut tera = Tera::default();
-        tera.set_escape_fn(escape);
-        tera.autoescape_on([""]);
-        filters::register(&mut tera);
+        filters::register(&mut tera, format, self.plugin.manifest.tables.clone());
         // Fails only once templates are in.
         tera.set_fallback_prefixes(self.prefixes.clone()).ok()?;
         let known: Vec<&str> = self.read.names.iter().map(String::as_str).collect();
@@ -220,6 +222,8 @@ impl<'p> Compiling<'p> {
     }
 }
 
+/// The name that a template asks for the digits of its own content by.
+const SERIAL: &str = "serial";
 const KINDS: [FileKind; 3] = [FileKind::Device, FileKind::Model, FileKind::Common];
 
 /// Adds a diagnostic once: a template is looked at for every kind of file and format that it serves.
