@@ -14,6 +14,8 @@ pub struct Device {
     pub id: DeviceId,
     /// Where that stands.
     pub span: Span,
+    /// Whether it, or something that it uses, has a mistake: it cannot be built.
+    pub broken: bool,
     /// All settings, merged: `name`, `vendor`, `timezone`, `network`, `vars` ...
     pub settings: Arc<Map>,
     /// SIP settings with their defaults (registrar from proxy).

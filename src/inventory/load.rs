@@ -143,7 +143,8 @@ fn add<T>(all: &mut BTreeMap<Arc<str>, Named<T>>, some: Vec<Named<T>>, what: &st
             Some(first) => {
                 // Which of the two was meant is not known: nothing that uses either can be built.
                 first.broken = true;
-                out.push(twice(codes::DEFINED_TWICE, what, &named.name, named.span, first.span));
+                let found = twice(codes::DEFINED_TWICE, what, &named.name, named.span, first.span);
+                out.push(found.help("rename one of them, or take it out"));
             }
             None => {
                 all.insert(Arc::clone(&named.name), named);
@@ -156,7 +157,6 @@ fn twice(code: crate::diagnostic::Code, what: &str, name: &str, at: Span, first:
     Diagnostic::error(code, format!("{what} `{name}` is defined twice"))
         .at(at)
         .related("first defined here", first)
-        .help("rename one of them, or take it out")
 }
 
 fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
@@ -171,7 +171,8 @@ fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
             first.broken = true;
             device.broken = true;
             let id = device.id.to_string();
-            out.push(twice(codes::DEVICE_TWICE, "device", &id, device.span, first.span).device(id));
+            let found = twice(codes::DEVICE_TWICE, "device", &id, device.span, first.span);
+            out.push(found.device(id).help("take one of them out"));
         } else if let DeviceId::Id(id) = &device.id {
             names.insert(Arc::clone(id), device.span);
         }
@@ -186,7 +187,7 @@ fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
             Some(first) => {
                 device.broken = true;
                 let found = twice(codes::NAME_TWICE, "device", &name, span, *first);
-                out.push(found.device(device.id.to_string()));
+                out.push(found.device(device.id.to_string()).help("rename one of them"));
             }
             None => {
                 names.insert(name, span);

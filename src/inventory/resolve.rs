@@ -20,12 +20,15 @@ const BASE: &str = "base";
 /// Where a layout written as a list waits beside `function_keys`, which merge by position.
 pub(super) const FLOATING: &str = "floating_keys";
 
+/// The names of some profiles, in the order in which a device applies them.
+type Profiles = Vec<Arc<str>>;
+
 /// Resolves the devices of one inventory; many threads may use it at once.
 pub struct Resolver<'i> {
     inventory: &'i Inventory,
     secrets: &'i Secrets,
-    stacks: RwLock<BTreeMap<Vec<Arc<str>>, Stack>>,
-    layouts: RwLock<BTreeMap<(Vec<Arc<str>>, Arc<str>), Stack>>,
+    stacks: RwLock<BTreeMap<Profiles, Stack>>,
+    layouts: RwLock<BTreeMap<(Profiles, Arc<str>), Stack>>,
 }
 
 /// A merged stack of layers.
@@ -50,15 +53,16 @@ impl<'i> Resolver<'i> {
         (stack.settings, stack.sip, stack.site)
     }
 
-    /// Resolves one device. `None` if it cannot be built; the reasons are in `out`, or were reported with
-    /// the layer that holds them.
-    pub fn device(&self, entry: &Entry, out: &mut Diagnostics) -> Option<Device> {
+    /// Resolves one device. Its mistakes go to `out`; those of the layers that it uses were reported with
+    /// them. What can be resolved is, also of a device that cannot be built ([`Device::broken`]), so that
+    /// its other mistakes are found in the same run.
+    pub fn device(&self, entry: &Entry, out: &mut Diagnostics) -> Device {
         let mut found = Diagnostics::default();
-        let device = self.resolve(entry, &mut found);
-        let broken = entry.broken || found.has_errors();
+        let mut device = self.resolve(entry, &mut found);
+        device.broken |= entry.broken || found.has_errors();
         let id = entry.id.to_string();
         out.append(found.map(|d| d.device(id.clone())));
-        device.filter(|_| !broken)
+        device
     }
 
     /// What a device says it is, for the choice of its plugin; far cheaper than resolving it.
@@ -74,7 +78,7 @@ impl<'i> Resolver<'i> {
         })
     }
 
-    fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Option<Device> {
+    fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Device {
         let mut profiles = Vec::new();
         for (name, span) in names(entry.layer.list("profiles")) {
             match self.inventory.profiles.contains_key(name) {
@@ -120,6 +124,7 @@ impl<'i> Resolver<'i> {
         let device = Device {
             id: entry.id.clone(),
             span: entry.span,
+            broken: stack.broken || lines.broken,
             settings,
             sip,
             site,
@@ -129,7 +134,7 @@ impl<'i> Resolver<'i> {
             contacts,
         };
         require(&device, out);
-        (!stack.broken && !lines.broken).then_some(device)
+        device
     }
 
     fn stack(&self, profiles: &[Arc<str>], out: &mut Diagnostics) -> Stack {
@@ -139,7 +144,7 @@ impl<'i> Resolver<'i> {
         let mut order = Vec::new();
         let mut broken = false;
         for name in std::iter::once(BASE).chain(profiles.iter().map(|name| &**name)) {
-            broken |= !self.flatten(name, &mut order, &mut Vec::new(), out);
+            broken |= !self.flatten(name, &mut order, &mut Vec::new());
         }
         let mut settings = Arc::<Map>::default();
         for profile in order {
@@ -183,13 +188,7 @@ impl<'i> Resolver<'i> {
 
     /// Adds a profile and, before it, its parents; each once, at its first place. False if something in
     /// it is unknown or goes round in a ring, which [`Resolver::check_layers`] reports.
-    fn flatten(
-        &self,
-        name: &str,
-        order: &mut Vec<&'i Named<Arc<Map>>>,
-        path: &mut Vec<Arc<str>>,
-        out: &mut Diagnostics,
-    ) -> bool {
+    fn flatten(&self, name: &str, order: &mut Vec<&'i Named<Arc<Map>>>, path: &mut Vec<Arc<str>>) -> bool {
         let Some(profile) = self.inventory.profiles.get(name) else { return name == BASE };
         if order.iter().any(|other| other.name == profile.name) {
             return true;
@@ -200,7 +199,7 @@ impl<'i> Resolver<'i> {
         path.push(Arc::clone(&profile.name));
         let mut fine = true;
         for (parent, _) in names(profile.value.list("extends")) {
-            fine &= self.inventory.profiles.contains_key(parent) && self.flatten(parent, order, path, out);
+            fine &= self.inventory.profiles.contains_key(parent) && self.flatten(parent, order, path);
         }
         path.pop();
         order.push(profile);

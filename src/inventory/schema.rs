@@ -405,13 +405,13 @@ mod tests {
         match kind {
             Kind::Group(group) => {
                 for field in group.fields() {
-                    if matches!(field.kind, Kind::Password | Kind::Digits) {
+                    if matches!(field.kind, Password | Digits) {
                         secret.insert(field.name);
                     }
                     walk(field.kind, secret);
                 }
             }
-            Kind::List(kind) | Kind::OneOrList(kind) | Kind::MapOf(kind) | Kind::Positions(kind) => {
+            List(kind) | OneOrList(kind) | MapOf(kind) | Positions(kind) => {
                 walk(*kind, secret);
             }
             _ => {}

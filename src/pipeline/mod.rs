@@ -206,7 +206,7 @@ impl Work<'_> {
         collected: &mut Collected,
     ) -> Option<()> {
         let out = &mut collected.diagnostics;
-        let device = self.resolver.device(entry, out)?;
+        let device = self.resolver.device(entry, out);
         let choice = self.choices.of(&device, out)?;
         collected.used.add(&choice.plugin, &choice.model().name);
         let artifacts = self.renderer.device(&device, choice, cache, out)?;

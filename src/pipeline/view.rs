@@ -56,11 +56,11 @@ impl<'a> View<'a> {
         names.collect()
     }
 
-    /// A device resolved. Its mistakes go to `out`.
+    /// A device resolved; none if it has mistakes, which go to `out`.
     pub fn see(&self, entry: &Entry, out: &mut Diagnostics) -> Option<Seen<'_>> {
-        let device = self.resolver.device(entry, out)?;
+        let device = self.resolver.device(entry, out);
         let choice = self.choices.of(&device, out);
-        Some(Seen { device, choice })
+        (!device.broken).then_some(Seen { device, choice })
     }
 
     /// The templates of all plugins in use.

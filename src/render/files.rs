@@ -41,8 +41,9 @@ pub struct Renderer<'a> {
 }
 
 impl Renderer<'_> {
-    /// All files of a device. `None` after a mistake, which is in `out`, or if the templates of its plugin
-    /// have mistakes, which were reported with them.
+    /// All files of a device. `None` after a mistake, which is in `out`, if the templates of its plugin have
+    /// mistakes, which were reported with them, or if the device is broken; then too what its model cannot
+    /// do is found.
     pub fn device(
         &self,
         device: &Device,
@@ -75,9 +76,9 @@ impl Renderer<'_> {
             Maker { secrets: self.secrets, options: self.options, plugin, cache, out: &mut found };
         let mut context = maker.device(device, choice);
         let mut artifacts = None;
-        if !found.has_errors()
-            && let Some(templates) = self.templates.get(plugin.id())
-        {
+        // A template would stumble over what is missing, and a person over what it says of that.
+        let sound = !device.broken && !found.has_errors();
+        if sound && let Some(templates) = self.templates.get(plugin.id()) {
             let mask = || self.hidden(device);
             let job = Job { templates, plugin, options: self.options, content, mask: &mask };
             artifacts = job.files(FileKind::Device, &mut context, &mut found);
@@ -85,7 +86,7 @@ impl Renderer<'_> {
         let failed = found.has_errors();
         let id = device.id.to_string();
         out.append(found.map(|d| d.device(id.clone())));
-        artifacts.filter(|_| !failed)
+        artifacts.filter(|_| !failed && !device.broken)
     }
 
     /// Every text that no message may quote: fetched secrets and the passwords of this device.
@@ -159,11 +160,12 @@ impl Job<'_> {
             None => each(context),
             Some(path) => {
                 let items = entries(context, &path.value);
-                let made = items.into_iter().map(|item| {
+                // All of them, also after a mistake: each may have its own.
+                let mut made = Some(());
+                for item in items {
                     context.insert_value("item", item);
-                    each(context)
-                });
-                let made = made.fold(Some(()), |all, one| all.and(one));
+                    made = each(context).and(made);
+                }
                 context.remove("item");
                 made
             }

@@ -94,7 +94,7 @@ impl Renderer<'_> {
         mut versions: Vec<(Arc<Plugin>, Artifact)>,
         out: &mut Diagnostics,
     ) -> Option<SharedArtifact> {
-        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(&newest(a)).then_with(|| a.id().cmp(b.id())));
+        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(newest(a)).then_with(|| a.id().cmp(b.id())));
         let named = self.options.shared_files.get(family);
         let at = versions.iter().position(|(plugin, _)| Some(plugin.id()) == named.map(String::as_str));
         let differs = versions.windows(2).any(|pair| matches!(pair, [(_, a), (_, b)] if a.bytes != b.bytes));
