@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tera::{EscapeFn, Tera};
+use tera::Tera;
 
 use super::load::Read;
 use super::{Expression, Places, Shapes, Templates};
@@ -62,11 +62,11 @@ impl<'p> Compiling<'p> {
         for format in formats {
             let mut names = self.reached(|_| true, |other| other == format);
             names.extend(&loose);
-            engines.extend(self.engine(format.escape_fn(), &names, &mut problems).map(|e| (format, e)));
+            engines.extend(self.engine(format, &names, &mut problems).map(|e| (format, e)));
         }
         let values: BTreeSet<&str> = self.values().collect();
         // A path or an option is text: written as it is, control characters refused.
-        let expressions = self.engine(Format::Text.escape_fn(), &values, &mut problems);
+        let expressions = self.engine(Format::Text, &values, &mut problems);
         let complete = self.read.complete && problems.is_empty();
         for problem in problems {
             out.push(problem);
@@ -80,16 +80,9 @@ impl<'p> Compiling<'p> {
         complete.then_some(templates)
     }
 
-    fn engine(
-        &self,
-        escape: EscapeFn,
-        names: &BTreeSet<&str>,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Option<Tera> {
+    fn engine(&self, format: Format, names: &BTreeSet<&str>, problems: &mut Vec<Diagnostic>) -> Option<Tera> {
         let mut tera = Tera::default();
-        tera.set_escape_fn(escape);
-        tera.autoescape_on([""]);
-        filters::register(&mut tera);
+        filters::register(&mut tera, format, self.plugin.manifest.tables.clone());
         // Fails only once templates are in.
         tera.set_fallback_prefixes(self.prefixes.clone()).ok()?;
         let known: Vec<&str> = self.read.names.iter().map(String::as_str).collect();

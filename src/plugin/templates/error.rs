@@ -8,6 +8,7 @@ use tera::{ErrorKind, ReportError};
 use super::{Place, Places};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plugin::codes::TEMPLATE_FAILED;
+use crate::plugin::filters::mask_secrets;
 use crate::plugin::format::take_escape_problem;
 
 /// Why a file could not be rendered.
@@ -32,12 +33,10 @@ impl TemplateError {
         Self { message, template: None, span: Some(span), called_from: Vec::new() }
     }
 
-    /// The same with every occurrence of a secret replaced: filters quote values that they cannot read.
+    /// The same with every secret masked: what the engine says may quote a value.
     #[must_use]
-    pub fn masked<'s>(mut self, secrets: impl IntoIterator<Item = &'s str>) -> Self {
-        for secret in secrets.into_iter().filter(|secret| !secret.is_empty()) {
-            self.message = self.message.replace(secret, "***");
-        }
+    pub fn masked(mut self, secrets: &[&str]) -> Self {
+        self.message = mask_secrets(&self.message, secrets);
         self
     }
 
