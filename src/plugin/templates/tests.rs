@@ -219,7 +219,7 @@ fn a_failing_template_shows_where_and_through_what() {
         "PV0507 acme/common/templates/part.tera:2:15+3 int: the text is no whole number in base 10"
     );
     assert_eq!(error.called_from.len(), 1);
-    assert_eq!((error.called_from[0].line, error.called_from[0].column), (2, 1));
+    assert_eq!((error.called_from[0].line, error.called_from[0].column), (2, 12));
 }
 
 #[test]
