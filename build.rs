@@ -7,7 +7,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells a build script its directories this way")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script where things are by the environment"
+)]
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("plugins");
     println!("cargo:rerun-if-changed=build.rs");

@@ -1,3 +1,28 @@
-//! The inventory: what the user wrote, and what each device's settings come out as.
+//! The inventory: read with positions, joined from all its files, merged layer by layer and resolved to
+//! devices in which every value knows where it was written.
 
+pub mod codes;
+mod device;
+mod file;
+mod keys;
+mod lines;
+mod load;
+mod mac;
+mod merge;
+mod read;
+mod resolve;
+mod scalar;
+pub mod schema;
+mod secret;
+mod shown;
 pub mod timezone;
+mod value;
+
+pub use device::{Auto, ContactList, Device, Identity, Key, Keys, Line, Module};
+pub use file::{DeviceId, Entry, File, Named, read as read_file};
+pub use load::{Inventory, join, load};
+pub use mac::Mac;
+pub use merge::overlay;
+pub use resolve::Resolver;
+pub use secret::{SecretRef, Secrets, Source};
+pub use value::{Datum, Endpoint, Item, Map, Name, is_host};

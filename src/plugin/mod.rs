@@ -19,7 +19,12 @@ pub mod source;
 pub mod templates;
 mod version;
 
+pub use associate::Choice;
+pub use manifest::{Bank, FileKind, FileSpec, Manifest, Model, ModelsOf, ModuleModel, Protocol};
 pub use requirement::{Firmware, FirmwareMatch, Requirement};
+pub use set::{Plugin, PluginSet};
+pub use slots::{Slot, key_slots};
+pub use templates::{TemplateError, Templates};
 pub use version::Version;
 
 #[cfg(test)]

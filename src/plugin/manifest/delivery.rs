@@ -106,6 +106,15 @@ const ACTIONS: &[(&str, InstallAction)] = &[
     ("copy", InstallAction::Copy),
 ];
 
+impl FirmwarePackage {
+    /// The directory below out/ into which its files are copied, without a slash at the end; `None` where
+    /// no step copies any.
+    pub fn directory(&self) -> Option<&str> {
+        let copies = self.install.iter().filter(|step| step.action == InstallAction::Copy);
+        copies.filter_map(|step| step.to.as_deref()).map(|to| to.trim_end_matches('/')).next()
+    }
+}
+
 impl DhcpRule {
     pub(super) fn read(node: &Node<'_>, out: &mut Diagnostics) -> Option<Self> {
         let mut fields = Fields::of(node, "a rule of `dhcp`", out)?;

@@ -71,7 +71,16 @@ impl<'p> Compiling<'p> {
         for problem in problems {
             out.push(problem);
         }
+        let files = self.plugin.manifest.files.all();
+        let wants = |engine: &Tera, name: &str| {
+            engine.get_template_variables(name).is_ok_and(|names| names.contains(SERIAL))
+        };
+        let serials = files
+            .filter(|(_, _, file)| engines.get(&file.format).is_some_and(|e| wants(e, &file.template.value)))
+            .map(|(kind, index, _)| (kind, index))
+            .collect();
         let templates = Templates {
+            serials,
             plugin: self.plugin.clone(),
             engines,
             expressions: expressions?,
@@ -213,6 +222,8 @@ impl<'p> Compiling<'p> {
     }
 }
 
+/// The name that a template asks for the digits of its own content by.
+const SERIAL: &str = "serial";
 const KINDS: [FileKind; 3] = [FileKind::Device, FileKind::Model, FileKind::Common];
 
 /// Adds a diagnostic once: a template is looked at for every kind of file and format that it serves.

@@ -14,7 +14,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -52,6 +52,8 @@ pub struct Templates {
     engines: BTreeMap<Format, Tera>,
     expressions: Tera,
     places: Places,
+    /// The files that show their `serial`.
+    serials: BTreeSet<(FileKind, usize)>,
 }
 
 /// Where the text of a template stands.
@@ -98,6 +100,11 @@ impl Templates {
         let file = self.file(kind, index)?;
         let engine = self.engines.get(&file.format).ok_or_else(|| missing(kind, index))?;
         self.run(engine, &file.template.value, context, file.template.span)
+    }
+
+    /// Whether a file shows digits of its own content (`serial`), here or in what it includes.
+    pub fn wants_serial(&self, kind: FileKind, index: usize) -> bool {
+        self.serials.contains(&(kind, index))
     }
 
     /// Renders the path of a file, less blanks around it; empty where there is to be no file.

@@ -1,0 +1,155 @@
+//! The command line as typed. What it means together with `provc.yaml` is worked out once, in
+//! [`super::settings`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A compiler for phone provisioning: a declarative inventory in, every phone's files out.
+#[derive(Parser, Debug)]
+#[command(name = "provc", version, propagate_version = true, after_help = EXIT_STATUS)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 done; 1 something is wrong with the inputs or the work failed; 64 wrong usage.
+A colour only on a terminal; NO_COLOR is honoured.";
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(super) struct Global {
+    /// A directory of inventory files; may be repeated [default: inventory]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub inventory: Vec<PathBuf>,
+    /// A directory of plugins, over the standard ones; may be repeated [default: plugins]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub plugins: Vec<PathBuf>,
+    /// The directory that phones are served from [default: out]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub out: Option<PathBuf>,
+    /// Where the state of builds is kept [default: .NAME.provc beside the out directory]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+    /// The settings of the repository [default: provc.yaml, if there is one]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// One of the sites in the settings, instead of all
+    #[arg(long, value_name = "NAME", global = true)]
+    pub site: Option<String>,
+    /// How results and mistakes are printed
+    #[arg(long, value_enum, default_value_t = Format::Human, global = true)]
+    pub format: Format,
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+    /// Print nothing but mistakes and results
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print what was done to which file
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum Format {
+    /// For people.
+    Human,
+    /// For programs.
+    Json,
+    /// Annotations of a GitHub workflow (check and build).
+    Github,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Make a small working repository
+    Init(Init),
+    /// Find every mistake; write nothing
+    Check(Check),
+    /// Render what the inventory says into the out directory
+    Build(Build),
+    /// Show one device with everything resolved
+    Show(Show),
+    /// List the devices with their plugins and files
+    List,
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Init {
+    /// Where; it is created if it does not exist
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub work: Work,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Build {
+    #[command(flatten)]
+    pub work: Work,
+    /// Build the healthy devices and leave the others' old files alone
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Tell what would be written and removed; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait for the disk before names change
+    #[arg(long)]
+    pub durable: bool,
+    /// Let the build remove many files, or all
+    #[arg(long)]
+    pub allow_removals: bool,
+    /// Overwrite files at planned paths that provc did not write
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+/// What both check and build take.
+#[derive(Args, Debug)]
+pub(super) struct Work {
+    /// Leave out what a phone cannot do, with a warning, instead of refusing it
+    #[arg(long)]
+    pub allow_unsupported: bool,
+    /// How many threads [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Show {
+    /// The MAC address, in any spelling, or the name or id of the device
+    #[arg(value_name = "MAC|NAME")]
+    pub device: String,
+    /// Tell for each value the file, line and column that it came from
+    #[arg(long)]
+    pub origin: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Completions {
+    /// For which shell
+    pub shell: clap_complete::Shell,
+}

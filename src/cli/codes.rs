@@ -1,0 +1,16 @@
+//! The kinds of mistake on the command line and in `provc.yaml`.
+
+use crate::diagnostic::Code;
+
+/// `provc.yaml` cannot be read, or says something that cannot be.
+pub const BAD_SETTINGS: Code = Code("PV0001");
+/// `--site` names none.
+pub const NO_SUCH_SITE: Code = Code("PV0002");
+/// `show` names no device.
+pub const NO_SUCH_DEVICE: Code = Code("PV0003");
+/// `init` would overwrite something.
+pub const NOT_EMPTY: Code = Code("PV0004");
+/// Something cannot be written.
+pub const CANNOT_WRITE: Code = Code("PV0005");
+/// A command does not know the format.
+pub const NO_SUCH_FORMAT: Code = Code("PV0006");

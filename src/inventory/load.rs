@@ -1,0 +1,197 @@
+//! Finding the files of an inventory, reading them in parallel and joining their sections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use walkdir::WalkDir;
+
+use super::codes;
+use super::file::{self, DeviceId, Entry, File, Named};
+use super::value::{Item, Map};
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use crate::yaml;
+
+/// An inventory as written: all its files joined, nothing merged yet.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// `site`.
+    pub site: Arc<Map>,
+    /// Profiles by name.
+    pub profiles: BTreeMap<Arc<str>, Named<Arc<Map>>>,
+    /// Lines by name.
+    pub lines: BTreeMap<Arc<str>, Named<Arc<Map>>>,
+    /// Key layouts by name.
+    pub layouts: BTreeMap<Arc<str>, Named<Item>>,
+    /// Contact lists by name.
+    pub contacts: BTreeMap<Arc<str>, Named<Arc<Vec<Item>>>>,
+    /// Devices, sorted by MAC or id.
+    pub devices: Vec<Entry>,
+    /// Whether devices may be missing because a file could not be read whole.
+    pub incomplete: bool,
+}
+
+/// Loads every `*.yaml` and `*.yml` below the directories, at any depth. Names that start with a dot are
+/// passed over, as editors and git keep their own files there.
+pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnostics) -> Inventory {
+    let mut incomplete = false;
+    let found = find(directories, &mut incomplete, out);
+    let files: Vec<(FileId, &Path, &Path)> =
+        found.iter().map(|(path, root)| (sources.reserve(path), path.as_path(), root.as_path())).collect();
+    let read: Vec<(FileId, Option<Arc<str>>, File, Diagnostics)> = files
+        .par_iter()
+        .map(|&(id, path, root)| {
+            let mut out = Diagnostics::default();
+            let text = read_text(id, path, &mut out);
+            let file = match &text {
+                Some(text) => file::read(id, path, root, text, &mut out),
+                None => File { incomplete: true, ..File::default() },
+            };
+            (id, text, file, out)
+        })
+        .collect();
+    let mut files = Vec::with_capacity(read.len());
+    for (id, text, file, found) in read {
+        if let Some(text) = text {
+            sources.set_text(id, text);
+        }
+        out.append(found);
+        files.push(file);
+    }
+    let mut inventory = join(files, out);
+    inventory.incomplete |= incomplete;
+    inventory
+}
+
+fn read_text(id: FileId, path: &Path, out: &mut Diagnostics) -> Option<Arc<str>> {
+    let text = match std::fs::read(path) {
+        Ok(bytes) => yaml::decode_utf8(id, bytes),
+        Err(error) => Err(unreadable(path, &error)),
+    };
+    text.map(Arc::from).map_err(|problem| out.push(problem)).ok()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    let message = format!("cannot read {}: {error}", path.display());
+    Diagnostic::error(codes::NO_INVENTORY, message).help("check that it exists and may be read")
+}
+
+/// The files with the directory each was found in, sorted by path; one that two directories reach, once.
+fn find(directories: &[PathBuf], incomplete: &mut bool, out: &mut Diagnostics) -> Vec<(PathBuf, PathBuf)> {
+    let mut files = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for root in directories {
+        let walk = WalkDir::new(root).follow_links(true).into_iter();
+        let visible = |entry: &walkdir::DirEntry| {
+            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+        };
+        for entry in walk.filter_entry(visible) {
+            match entry {
+                Ok(entry) => {
+                    let path = entry.path();
+                    let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
+                    if yaml && entry.file_type().is_file() && first_sight(path, directories, &mut seen) {
+                        files.insert(path.to_path_buf(), root.clone());
+                    }
+                }
+                Err(error) => {
+                    *incomplete = true;
+                    let path = error.path().unwrap_or(root).to_path_buf();
+                    out.push(match error.io_error() {
+                        Some(io) => unreadable(&path, io),
+                        None => Diagnostic::error(
+                            codes::NO_INVENTORY,
+                            format!("{} leads back to a directory above it", path.display()),
+                        )
+                        .help("take the symbolic link away"),
+                    });
+                }
+            }
+        }
+    }
+    files.into_iter().collect()
+}
+
+fn first_sight(path: &Path, directories: &[PathBuf], seen: &mut BTreeSet<PathBuf>) -> bool {
+    // Only several directories can overlap; one alone needs no look at the disk.
+    directories.len() < 2 || path.canonicalize().is_ok_and(|path| seen.insert(path))
+}
+
+/// Joins the sections of all files; the same entry in two places is an error that shows both.
+pub fn join(files: Vec<File>, out: &mut Diagnostics) -> Inventory {
+    let mut inventory = Inventory::default();
+    let mut site = BTreeMap::new();
+    for file in files {
+        inventory.incomplete |= file.incomplete;
+        add(&mut site, file.site, "site key", out);
+        add(&mut inventory.profiles, file.profiles, "profile", out);
+        add(&mut inventory.lines, file.lines, "line", out);
+        add(&mut inventory.layouts, file.layouts, "key layout", out);
+        add(&mut inventory.contacts, file.contacts, "contact list", out);
+        inventory.devices.extend(file.devices);
+    }
+    let site = site.into_values().map(|named| (named.name.to_string().into(), named.value));
+    inventory.site = Arc::new(Map::from_entries(site.collect()));
+    distinct_devices(&mut inventory.devices, out);
+    inventory
+}
+
+fn add<T>(all: &mut BTreeMap<Arc<str>, Named<T>>, some: Vec<Named<T>>, what: &str, out: &mut Diagnostics) {
+    for named in some {
+        match all.get_mut(&named.name) {
+            Some(first) => {
+                // Which of the two was meant is not known: nothing that uses either can be built.
+                first.broken = true;
+                let found = twice(codes::DEFINED_TWICE, what, &named.name, named.span, first.span);
+                out.push(found.help("rename one of them, or take it out"));
+            }
+            None => {
+                all.insert(Arc::clone(&named.name), named);
+            }
+        }
+    }
+}
+
+fn twice(code: crate::diagnostic::Code, what: &str, name: &str, at: Span, first: Span) -> Diagnostic {
+    Diagnostic::error(code, format!("{what} `{name}` is defined twice"))
+        .at(at)
+        .related("first defined here", first)
+}
+
+fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
+    // A stable sort: of two equal ones the one that comes first by file is the first.
+    devices.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut names: BTreeMap<Arc<str>, Span> = BTreeMap::new();
+    for i in 0..devices.len() {
+        let (before, rest) = devices.split_at_mut(i);
+        let Some(device) = rest.first_mut() else { continue };
+        let same = before.iter_mut().rev().take_while(|other| other.id == device.id).last();
+        if let Some(first) = same {
+            first.broken = true;
+            device.broken = true;
+            let id = device.id.to_string();
+            let found = twice(codes::DEVICE_TWICE, "device", &id, device.span, first.span);
+            out.push(found.device(id).help("take one of them out"));
+        } else if let DeviceId::Id(id) = &device.id {
+            names.insert(Arc::clone(id), device.span);
+        }
+    }
+    // Names are compared in the order of the files, so that "first" is what a reader would call first.
+    let mut named: Vec<(Span, &mut Entry)> =
+        devices.iter_mut().filter_map(|device| Some((device.layer.get("name")?.span, device))).collect();
+    named.sort_by_key(|(span, _)| *span);
+    for (span, device) in named {
+        let Some(name) = device.layer.text("name").cloned() else { continue };
+        match names.get(&name) {
+            Some(first) => {
+                device.broken = true;
+                let found = twice(codes::NAME_TWICE, "device", &name, span, *first);
+                out.push(found.device(device.id.to_string()).help("rename one of them"));
+            }
+            None => {
+                names.insert(name, span);
+            }
+        }
+    }
+}

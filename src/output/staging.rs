@@ -1,0 +1,375 @@
+//! Writing what differs to temporary files while devices are still being rendered.
+//!
+//! Each thread at work has a directory of its own below the state directory: threads that create files in
+//! one directory wait for each other. A file gets its final mode and group at once, so that the commit has
+//! nothing left to do but rename. Where a rename from there cannot work (another file system, another
+//! mount), the temporary lies in out/ itself, under a dot name and readable by its owner only.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::content::{BUFFER, Side, Source};
+use super::errors::{Fault, system};
+use super::path::{OutPath, TEMP_PREFIX};
+use super::table::FileDigest;
+use super::tree::{Tree, Volume, volume};
+use super::{Artifact, Owner};
+
+/// The directory of temporaries in the state directory.
+pub(super) const DIRECTORY: &str = "staging";
+/// Its presence says that temporaries may lie in out/.
+pub(super) const MARKER: &str = "temporaries-in-out";
+
+const CREATE: OFlags =
+    OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// The mode of a file in out/.
+pub(super) fn file_mode(sensitive: bool) -> Mode {
+    Mode::from_raw_mode(if sensitive { 0o640 } else { 0o644 })
+}
+
+/// One artifact, compared and if necessary written aside. A small record: the bytes are on disk.
+#[derive(Debug)]
+pub struct Staged {
+    pub(super) path: OutPath,
+    pub(super) owner: Owner,
+    pub(super) digest: FileDigest,
+    pub(super) size: u64,
+    pub(super) sensitive: bool,
+    pub(super) standing: Standing,
+    pub(super) temp: Option<Temp>,
+}
+
+/// What stood under the planned path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    Nothing,
+    /// The same bytes; whether mode and group are as they should be.
+    Same {
+        access: bool,
+    },
+    /// A file with other bytes, or one that is not ours to set the mode of.
+    Different,
+    /// A link, a device, something that cannot be read.
+    Other,
+    Directory,
+}
+
+/// Where the new bytes are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Temp {
+    /// Below the staging directory: `slot/number`.
+    Staging(String),
+    /// In a directory of out/, under this name.
+    Tree(Box<str>, String),
+}
+
+/// What is left of one thread's work.
+struct Slot {
+    index: u32,
+    directory: OwnedFd,
+    next: u32,
+    buffer: Vec<u8>,
+    /// The last parent looked at, and the directory of out/ for its temporaries if there must be one.
+    last: Option<(Box<str>, Option<Box<str>>)>,
+}
+
+/// The staging directory of one build.
+pub(super) struct Staging {
+    state: PathBuf,
+    root: OwnedFd,
+    volume: Volume,
+    /// Whether the umask or a default ACL takes something away from new files.
+    restricted: bool,
+    /// The group that everything should have.
+    group: Option<Gid>,
+    /// Whether new files have that group by themselves.
+    inherits: bool,
+    /// User and group of new files.
+    new_file: (u32, u32),
+    slots: Mutex<BTreeMap<u32, Slot>>,
+    next_slot: AtomicU32,
+    next_in_tree: AtomicU64,
+    in_tree: AtomicBool,
+}
+
+impl Staging {
+    /// Makes the directory, and finds out what a new file looks like here.
+    pub(super) fn open(state: &Path, group: Option<u32>) -> Result<Self, Fault> {
+        let path = state.join(DIRECTORY);
+        let open = || -> io::Result<_> {
+            match fs::mkdir(&path, Mode::RWXU) {
+                Err(e) if e != Errno::EXIST => return Err(e.into()),
+                _ => {}
+            }
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let root = fs::open(&path, flags, Mode::empty())?;
+            let probe = fs::openat(&root, "probe", CREATE, file_mode(false));
+            let probe = match probe {
+                Err(Errno::EXIST) => {
+                    fs::unlinkat(&root, "probe", AtFlags::empty())?;
+                    fs::openat(&root, "probe", CREATE, file_mode(false))?
+                }
+                other => other?,
+            };
+            let found = fs::fstat(&probe)?;
+            let group = group.map(Gid::from_raw);
+            let inherits = group.is_none_or(|group| group.as_raw() == found.st_gid);
+            let refused = !inherits && fs::fchown(&probe, None, group).is_err();
+            fs::unlinkat(&root, "probe", AtFlags::empty())?;
+            Ok((volume(&root)?, root, found, group, inherits, refused))
+        };
+        let (volume, root, found, group, inherits, refused) =
+            open().map_err(|e| system(&e, "write to", &path))?;
+        if let Some(group) = group.filter(|_| refused) {
+            return Err(super::accounts::refused(group.as_raw()));
+        }
+        Ok(Self {
+            state: state.to_owned(),
+            root,
+            volume,
+            restricted: Mode::from_raw_mode(found.st_mode) != file_mode(false),
+            group,
+            inherits,
+            new_file: (found.st_uid, found.st_gid),
+            slots: Mutex::default(),
+            next_slot: AtomicU32::new(0),
+            next_in_tree: AtomicU64::new(0),
+            in_tree: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn root(&self) -> &OwnedFd {
+        &self.root
+    }
+
+    /// The group that everything should have.
+    pub(super) fn group(&self) -> Option<Gid> {
+        self.group
+    }
+
+    /// User and group that a new file has without being given any.
+    pub(super) fn new_file(&self) -> (u32, u32) {
+        self.new_file
+    }
+
+    /// Whether any temporary lies in out/.
+    pub(super) fn in_tree(&self) -> bool {
+        self.in_tree.load(Ordering::Relaxed)
+    }
+
+    fn slot(&self) -> Result<Slot, Fault> {
+        let idle = self.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
+        if let Some((_, slot)) = idle {
+            return Ok(slot);
+        }
+        let index = self.next_slot.fetch_add(1, Ordering::Relaxed);
+        let name = index.to_string();
+        let make = || -> io::Result<OwnedFd> {
+            fs::mkdirat(&self.root, &name, Mode::RWXU)?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            Ok(fs::openat(&self.root, &name, flags, Mode::empty())?)
+        };
+        let directory = make().map_err(|e| system(&e, "create", &self.state.join(DIRECTORY).join(&name)))?;
+        Ok(Slot { index, directory, next: 0, buffer: vec![0; BUFFER], last: None })
+    }
+
+    /// Compares and writes one artifact.
+    pub(super) fn stage(&self, tree: &Tree, artifact: &Artifact) -> Result<Staged, Fault> {
+        let mut slot = self.slot()?;
+        let staged = self.stage_with(&mut slot, tree, artifact);
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.index, slot);
+        staged
+    }
+
+    fn stage_with(&self, slot: &mut Slot, tree: &Tree, artifact: &Artifact) -> Result<Staged, Fault> {
+        let mut source = Source::open(&artifact.content)?;
+        let (standing, known) =
+            compare(tree, artifact, &mut source, &mut slot.buffer, self.group.map(Gid::as_raw))?;
+        if let Some(digest) = known {
+            return Ok(record(artifact, standing, digest, source.size(), None));
+        }
+        let home = self.home(slot, tree, artifact.path.parent())?;
+        let (temp, mut file) = match &home {
+            None => self.create(slot, artifact)?,
+            Some(directory) => self.create_in_tree(tree, directory)?,
+        };
+        let poured = source.pour(Some(&mut file), &mut slot.buffer).and_then(|poured| {
+            if home.is_none() {
+                self.finish(&file, artifact.sensitive).map_err(Side::Target)?;
+            }
+            Ok(poured)
+        });
+        match poured {
+            Ok((digest, size)) => Ok(record(artifact, standing, digest, size, Some(temp))),
+            Err(side) => {
+                self.discard(tree, &temp);
+                Err(match side {
+                    Side::Source(fault) => fault,
+                    Side::Target(e) => system(&e, "write", &tree.shown(artifact.path.as_str())),
+                })
+            }
+        }
+    }
+
+    fn create(&self, slot: &mut Slot, artifact: &Artifact) -> Result<(Temp, File), Fault> {
+        let name = slot.next.to_string();
+        slot.next += 1;
+        let file = fs::openat(&slot.directory, &name, CREATE, file_mode(artifact.sensitive));
+        let shown = || self.state.join(DIRECTORY).join(slot.index.to_string()).join(&name);
+        let file = file.map_err(|e| system(&e.into(), "create", &shown()))?;
+        Ok((Temp::Staging(format!("{}/{name}", slot.index)), file.into()))
+    }
+
+    fn create_in_tree(&self, tree: &Tree, directory: &str) -> Result<(Temp, File), Fault> {
+        self.mark()?;
+        let name = format!("{TEMP_PREFIX}{}", self.next_in_tree.fetch_add(1, Ordering::Relaxed));
+        let create = || -> io::Result<OwnedFd> {
+            let directory = tree.directory(directory)?;
+            Ok(fs::openat(&directory, &name, CREATE, Mode::RUSR | Mode::WUSR)?)
+        };
+        let file = create().map_err(|e| system(&e, "create a file in", &tree.shown(directory)))?;
+        Ok((Temp::Tree(directory.into(), name), file.into()))
+    }
+
+    /// Leaves word that out/ must be searched for temporaries if this build does not end.
+    pub(super) fn mark(&self) -> Result<(), Fault> {
+        if !self.in_tree.swap(true, Ordering::SeqCst) {
+            let marker = self.state.join(MARKER);
+            File::create(&marker).map_err(|e| system(&e, "create", &marker))?;
+        }
+        Ok(())
+    }
+
+    /// The directory of out/ that temporaries for `parent` must lie in, if the staging directory will not do.
+    fn home(&self, slot: &mut Slot, tree: &Tree, parent: &str) -> Result<Option<Box<str>>, Fault> {
+        if let Some((last, home)) = &slot.last
+            && **last == *parent
+        {
+            return Ok(home.clone());
+        }
+        let (nearest, volume) = tree.nearest(parent).map_err(|e| system(&e, "open", &tree.shown(parent)))?;
+        let home: Option<Box<str>> = (volume != self.volume).then(|| nearest.into());
+        slot.last = Some((parent.into(), home.clone()));
+        Ok(home)
+    }
+
+    /// Mode and group of a new file, where they did not come by themselves.
+    pub(super) fn finish(&self, file: &File, sensitive: bool) -> io::Result<()> {
+        if !self.inherits {
+            fs::fchown(file, None, self.group)?;
+        }
+        if self.restricted {
+            fs::fchmod(file, file_mode(sensitive))?;
+        }
+        Ok(())
+    }
+
+    /// Removes a temporary that is not wanted; what stays is swept by the next build.
+    pub(super) fn discard(&self, tree: &Tree, temp: &Temp) {
+        let _ = match temp {
+            Temp::Staging(path) => fs::unlinkat(&self.root, path, AtFlags::empty()).map_err(io::Error::from),
+            Temp::Tree(directory, name) => tree
+                .directory(directory)
+                .and_then(|at| fs::unlinkat(&at, name, AtFlags::empty()).map_err(io::Error::from)),
+        };
+    }
+}
+
+/// Compares an artifact without writing anything, as a dry run does.
+pub(super) fn compare_only(
+    tree: Option<&Tree>,
+    artifact: &Artifact,
+    group: Option<u32>,
+) -> Result<Staged, Fault> {
+    let mut source = Source::open(&artifact.content)?;
+    let mut buffer = vec![0; BUFFER];
+    let (standing, known) = match tree {
+        Some(tree) => compare(tree, artifact, &mut source, &mut buffer, group)?,
+        None => (Standing::Nothing, None),
+    };
+    if let Some(digest) = known {
+        return Ok(record(artifact, standing, digest, source.size(), None));
+    }
+    let poured = source.pour(None, &mut buffer).map_err(|side| match side {
+        Side::Source(fault) => fault,
+        Side::Target(e) => system(&e, "read", Path::new(artifact.path.as_str())),
+    })?;
+    Ok(record(artifact, standing, poured.0, poured.1, None))
+}
+
+fn record(
+    artifact: &Artifact,
+    standing: Standing,
+    digest: FileDigest,
+    size: u64,
+    temp: Option<Temp>,
+) -> Staged {
+    Staged {
+        path: artifact.path.clone(),
+        owner: artifact.owner.clone(),
+        digest,
+        size,
+        sensitive: artifact.sensitive,
+        standing,
+        temp,
+    }
+}
+
+/// What stands under the planned path, with the digest if it has the same bytes. The size is looked at
+/// first: most changes change it, and then nothing has to be read.
+fn compare(
+    tree: &Tree,
+    artifact: &Artifact,
+    source: &mut Source<'_>,
+    buffer: &mut [u8],
+    group: Option<u32>,
+) -> Result<(Standing, Option<FileDigest>), Fault> {
+    let shown = || tree.shown(artifact.path.as_str());
+    let mut file = match tree.file(artifact.path.as_str()).map_err(|e| Errno::from_io_error(&e).ok_or(e)) {
+        Ok(file) => file,
+        // Whether a part of the way is a link or a file is looked at for all directories at once, later.
+        Err(Ok(Errno::NOENT | Errno::NOTDIR)) => return Ok((Standing::Nothing, None)),
+        Err(Ok(Errno::LOOP | Errno::ACCESS | Errno::NXIO | Errno::NODEV)) => {
+            return Ok((Standing::Other, None));
+        }
+        Err(Ok(errno)) => return Err(system(&errno.into(), "read", &shown())),
+        Err(Err(e)) => return Err(system(&e, "read", &shown())),
+    };
+    let found = fs::fstat(&file).map_err(|e| system(&e.into(), "read", &shown()))?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile => {}
+        FileType::Directory => return Ok((Standing::Directory, None)),
+        _ => return Ok((Standing::Other, None)),
+    }
+    if u64::try_from(found.st_size) != Ok(source.size()) {
+        return Ok((Standing::Different, None));
+    }
+    match source.equals(&mut file, buffer) {
+        Ok(None) => Ok((Standing::Different, None)),
+        Ok(Some(digest)) => {
+            let mode = Mode::from_raw_mode(found.st_mode) == file_mode(artifact.sensitive);
+            let access = mode && group.is_none_or(|group| group == found.st_gid);
+            // Another user's file cannot be given a mode, but it can be replaced.
+            let ours = || {
+                let user = rustix::process::geteuid();
+                user.is_root() || user.as_raw() == found.st_uid
+            };
+            if access || ours() {
+                Ok((Standing::Same { access }, Some(digest)))
+            } else {
+                Ok((Standing::Different, None))
+            }
+        }
+        Err(Side::Source(fault)) => Err(fault),
+        Err(Side::Target(e)) => Err(system(&e, "read", &shown())),
+    }
+}

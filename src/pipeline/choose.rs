@@ -1,0 +1,82 @@
+//! The plugin of each device, and the templates of the plugins in use.
+//!
+//! A million devices are a few dozen kinds of phone: each distinct vendor, model and firmware is asked for
+//! once, before anything is rendered, so that only templates in use are compiled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::diagnostic::{Diagnostics, SourceMap};
+use crate::inventory::{Device, Entry, Identity, Resolver};
+use crate::plugin::associate::{AssociateError, Field, Query};
+use crate::plugin::templates::Loader;
+use crate::plugin::{Choice, Plugin, PluginSet, Protocol, Templates};
+use crate::render;
+
+/// The plugin for every kind of device that there is.
+pub struct Choices(BTreeMap<Identity, Result<Choice, AssociateError>>);
+
+impl Choices {
+    /// Chooses for all devices.
+    pub fn make(resolver: &Resolver<'_>, entries: &[Entry], plugins: &PluginSet) -> Self {
+        let kinds: BTreeSet<Identity> = entries
+            .par_chunks(1024)
+            .map(|entries| entries.iter().map(|entry| resolver.identity(entry)).collect::<BTreeSet<_>>())
+            .reduce(BTreeSet::new, |mut a, mut b| {
+                a.append(&mut b);
+                a
+            });
+        let choose = |kind: Identity| {
+            let choice = plugins.associate(&query(&kind));
+            (kind, choice)
+        };
+        Self(kinds.into_iter().map(choose).collect())
+    }
+
+    /// The choice for a device; without one the reason goes to `out`.
+    pub fn of(&self, device: &Device, out: &mut Diagnostics) -> Option<&Choice> {
+        match self.0.get(&device.identity())? {
+            Ok(choice) => Some(choice),
+            Err(error) => {
+                let field = match error.field {
+                    Field::Vendor => "vendor",
+                    Field::Model => "model",
+                    Field::Firmware => "firmware",
+                    Field::Plugin => "plugin",
+                    Field::Protocol => "protocol",
+                    Field::Device => "",
+                };
+                let span = device.settings.get(field).map_or(device.span, |item| item.span);
+                out.push(error.diagnostic().at(span).device(device.id.to_string()));
+                None
+            }
+        }
+    }
+
+    /// The templates of every chosen plugin, by plugin id; mistakes in them go to `out`.
+    pub fn templates(&self, sources: &mut SourceMap, out: &mut Diagnostics) -> BTreeMap<String, Templates> {
+        let chosen = self.0.values().filter_map(|choice| choice.as_ref().ok());
+        let plugins: BTreeMap<&str, &Arc<Plugin>> =
+            chosen.map(|choice| (choice.plugin.id(), &choice.plugin)).collect();
+        let plugins: Vec<Arc<Plugin>> = plugins.into_values().cloned().collect();
+        let templates = Loader::default().load(&plugins, &render::shapes(), sources, out);
+        let named = plugins.iter().map(|plugin| plugin.id().to_owned()).zip(templates);
+        named.filter_map(|(id, templates)| Some((id, templates?))).collect()
+    }
+}
+
+fn query(kind: &Identity) -> Query<'_> {
+    Query {
+        vendor: kind.vendor.as_deref(),
+        model: kind.model.as_deref(),
+        firmware: kind.firmware.as_deref(),
+        plugin: kind.plugin.as_deref(),
+        protocol: match kind.protocol.as_deref() {
+            Some("sip") => Some(Protocol::Sip),
+            Some("sccp") => Some(Protocol::Sccp),
+            _ => None,
+        },
+    }
+}

@@ -1,0 +1,268 @@
+//! One build of one site, from files to files: load, resolve, associate, render, commit, report.
+//!
+//! `check`, `build` and what comes later are this with another [`Action`]. Nothing here prints.
+
+mod choose;
+mod collect;
+mod load;
+mod statics;
+mod view;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+pub use choose::Choices;
+pub use load::{Loaded, load};
+pub use view::{Seen, View};
+
+use self::collect::Collected;
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
+use crate::inventory::{Entry, Resolver};
+use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Transaction};
+use crate::render::{self, Cache, Renderer};
+
+/// One site: where its inputs are and where its files go. Paths are ready to be opened.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// Its name under `sites`; none for a repository of one site.
+    pub name: Option<String>,
+    /// The repository: where commands of secrets run.
+    pub repository: PathBuf,
+    /// Directories of inventory files.
+    pub inventory: Vec<PathBuf>,
+    /// Directories of plugins, over the standard set.
+    pub plugins: Vec<PathBuf>,
+    /// The site's own layer over all plugins.
+    pub overrides: Option<PathBuf>,
+    /// Files that are copied as they are.
+    pub statics: Option<PathBuf>,
+    /// What touches the files.
+    pub render: render::Options,
+}
+
+/// What is to be done with the files once they are made.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Nothing: only the mistakes are wanted.
+    Check,
+    /// They are written.
+    Build {
+        /// Where and how.
+        output: output::Options,
+        /// Whether the healthy devices are built although others have mistakes.
+        keep_going: bool,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Whether nothing was wrong.
+    pub ok: bool,
+    /// How many devices there are, broken ones included.
+    pub devices: usize,
+    /// How many files were written (or would be, in a dry run).
+    pub written: Vec<String>,
+    /// How many files already had the right bytes.
+    pub unchanged: usize,
+    /// Files that were removed.
+    pub removed: Vec<String>,
+    /// MAC or id of devices of which a file was written or removed.
+    pub changed: Vec<String>,
+    /// Whether out/ was brought up to date.
+    pub committed: bool,
+    /// What a person should know beside the diagnostics.
+    pub notes: Vec<String>,
+    /// All mistakes, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The files that the diagnostics point into.
+    pub sources: SourceMap,
+}
+
+/// How many devices a thread takes at a time: enough to share what they have in common, few enough to keep
+/// all threads busy to the end.
+const RUN: usize = 64;
+
+/// Does it.
+pub fn run(site: &Site, action: &Action) -> Report {
+    let mut out = Diagnostics::default();
+    let mut loaded = load(site, &mut out);
+    let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
+    resolver.check_layers(&mut out);
+    let choices = Choices::make(&resolver, &loaded.inventory.devices, &loaded.plugins);
+    let templates = choices.templates(&mut loaded.sources, &mut out);
+    let renderer = Renderer { secrets: &loaded.secrets, templates: &templates, options: &site.render };
+    check_options(site, &loaded, &mut out);
+
+    let keep_going = matches!(action, Action::Build { keep_going: true, .. });
+    let mut report = Report { devices: loaded.inventory.devices.len(), ..Report::default() };
+    let transaction = match action {
+        Action::Check => Some(Transaction::nowhere()),
+        Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
+        Action::Build { output, .. } => Transaction::begin(output).map_err(|fault| out.push(*fault)).ok(),
+    };
+    if let Some(transaction) = transaction {
+        let work =
+            Work { resolver: &resolver, choices: &choices, renderer: &renderer, transaction: &transaction };
+        let stop = AtomicBool::new(out.has_errors() && !keep_going);
+        let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
+        out.append(std::mem::take(&mut all.diagnostics));
+        work.shared(&mut all, &mut out);
+        statics::stage(site, &transaction, &all.used, &mut all.staged, &mut out);
+        let inputs_incomplete = loaded.inventory.incomplete;
+        let failed = Failed { owners: std::mem::take(&mut all.failed), inputs_incomplete };
+        if !out.has_errors() || keep_going {
+            finish(transaction, all, &failed, action, &mut report, &mut out);
+        }
+    }
+    report.ok = !out.has_errors();
+    report.diagnostics = out.into_sorted(&loaded.sources);
+    report.sources = loaded.sources;
+    report
+}
+
+fn finish(
+    transaction: Transaction,
+    all: Collected,
+    failed: &Failed,
+    action: &Action,
+    report: &mut Report,
+    out: &mut Diagnostics,
+) {
+    match transaction.commit(all.staged, failed) {
+        Err(problems) => out.append(problems),
+        Ok(done) => {
+            out.append(done.warnings);
+            if matches!(action, Action::Check) {
+                return;
+            }
+            report.committed = true;
+            report.written = done.written.iter().map(ToString::to_string).collect();
+            report.removed = done.removed.iter().map(ToString::to_string).collect();
+            report.unchanged = done.unchanged;
+            report.changed = done
+                .changed_owners
+                .iter()
+                .filter_map(|owner| match owner {
+                    Owner::Device(id) => Some(id.clone()),
+                    _ => None,
+                })
+                .collect();
+            report.notes.extend(done.readers);
+        }
+    }
+}
+
+/// `plugin_root` and `shared_files` name plugins: a slip there would be silently without effect.
+fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
+    let ids: Vec<&str> = loaded.plugins.iter().map(|plugin| plugin.id()).collect();
+    let roots = site.render.plugin_root.keys().map(|id| ("plugin_root", id));
+    let shared = site.render.shared_files.values().map(|id| ("shared_files", id));
+    for (setting, id) in roots.chain(shared) {
+        if !ids.contains(&id.as_str()) {
+            let help = crate::diagnostic::nearest(id, ids.iter().copied());
+            let message = format!("`{setting}` names the plugin `{id}`, which does not exist");
+            let found = Diagnostic::error(render::codes::BAD_SETTING, message);
+            out.push(found.maybe_help(help.map(|id| format!("did you mean `{id}`?"))));
+        }
+    }
+}
+
+struct Work<'a> {
+    resolver: &'a Resolver<'a>,
+    choices: &'a Choices,
+    renderer: &'a Renderer<'a>,
+    transaction: &'a Transaction,
+}
+
+impl Work<'_> {
+    /// Resolves, renders and stages all devices, on all threads. Once something is wrong and nothing will
+    /// be committed, files are still made, for their mistakes, but no longer staged.
+    fn devices(&self, entries: &[Entry], stop: &AtomicBool, keep_going: bool) -> Collected {
+        let runs = entries.par_chunks(RUN).map(|entries| {
+            let mut collected = Collected::default();
+            let mut cache = Cache::default();
+            for entry in entries {
+                let owner = Owner::Device(entry.id.to_string());
+                let staged = !stop.load(Ordering::Relaxed);
+                if self.device(entry, &owner, staged, &mut cache, &mut collected).is_none() {
+                    collected.failed.insert(owner);
+                    stop.fetch_or(!keep_going, Ordering::Relaxed);
+                }
+            }
+            collected
+        });
+        runs.reduce(Collected::default, Collected::join)
+    }
+
+    fn device(
+        &self,
+        entry: &Entry,
+        owner: &Owner,
+        stage: bool,
+        cache: &mut Cache,
+        collected: &mut Collected,
+    ) -> Option<()> {
+        let out = &mut collected.diagnostics;
+        let device = self.resolver.device(entry, out);
+        let choice = self.choices.of(&device, out)?;
+        collected.used.add(&choice.plugin, &choice.model().name);
+        let artifacts = self.renderer.device(&device, choice, cache, out)?;
+        for artifact in artifacts {
+            let path = OutPath::new(&artifact.path).map_err(|problem| {
+                let found = bad_path(&artifact.path, &problem);
+                out.push(found.at(device.span).device(device.id.to_string()));
+            });
+            let artifact = Artifact {
+                path: path.ok()?,
+                content: Content::Bytes(artifact.bytes),
+                sensitive: artifact.sensitive,
+                owner: owner.clone(),
+            };
+            if stage {
+                collected
+                    .staged
+                    .push(self.transaction.stage(&artifact).map_err(|fault| out.push(*fault)).ok()?);
+            }
+        }
+        Some(())
+    }
+
+    /// Renders and stages what belongs to no device.
+    fn shared(&self, all: &mut Collected, out: &mut Diagnostics) {
+        let (settings, sip, site) = self.resolver.base();
+        let (artifacts, whole) = self.renderer.shared(&all.used, (&settings, &sip, &site), out);
+        if !whole {
+            // Which files are missing is not known: those of all plugins stay.
+            all.failed.extend(all.used.plugins().map(|plugin| Owner::Plugin(plugin.id().to_owned())));
+        }
+        for shared in artifacts {
+            let owner = Owner::Plugin(shared.plugin);
+            let path = match OutPath::new(&shared.artifact.path) {
+                Ok(path) => path,
+                Err(problem) => {
+                    out.push(bad_path(&shared.artifact.path, &problem));
+                    all.failed.insert(owner);
+                    continue;
+                }
+            };
+            let artifact = Artifact {
+                path,
+                content: Content::Bytes(shared.artifact.bytes),
+                sensitive: shared.artifact.sensitive,
+                owner,
+            };
+            match self.transaction.stage(&artifact) {
+                Ok(staged) => all.staged.push(staged),
+                Err(fault) => out.push(*fault),
+            }
+        }
+    }
+}
+
+fn bad_path(path: &str, problem: &output::PathError) -> Diagnostic {
+    Diagnostic::error(render::codes::BAD_PATH, format!("the path `{path}` {problem}"))
+        .help("mend the `path:` of the file in the plugin, or the value that it is made of")
+}

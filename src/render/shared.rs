@@ -1,0 +1,152 @@
+//! Files that belong to no device: those of a plugin and of its models, made once for all phones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::codes;
+use super::context::Maker;
+use super::files::{Artifact, Job, Renderer};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::inventory::Map;
+use crate::plugin::{FileKind, ModelsOf, Plugin};
+
+/// Which plugins devices use, with the models they use of each.
+#[derive(Clone, Debug, Default)]
+pub struct Used(BTreeMap<String, (Arc<Plugin>, BTreeSet<String>)>);
+
+impl Used {
+    /// Notes a device's plugin and model.
+    pub fn add(&mut self, plugin: &Arc<Plugin>, model: &str) {
+        let entry = self.0.entry(plugin.id().to_owned());
+        let (_, models) = entry.or_insert_with(|| (Arc::clone(plugin), BTreeSet::new()));
+        if !models.contains(model) {
+            models.insert(model.to_owned());
+        }
+    }
+
+    /// Adds what another has noted.
+    pub fn join(&mut self, other: Self) {
+        for (plugin, models) in other.0.into_values() {
+            for model in models {
+                self.add(&plugin, &model);
+            }
+        }
+    }
+
+    /// The plugins, by id.
+    pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.0.values().map(|(plugin, _)| plugin)
+    }
+}
+
+/// A shared file and the plugin that it belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedArtifact {
+    /// The id of the plugin.
+    pub plugin: String,
+    /// The file.
+    pub artifact: Artifact,
+}
+
+impl Renderer<'_> {
+    /// The shared files of all used plugins, each path once for a family. `base` is what every device starts
+    /// from: settings, SIP settings, site. False if some could not be made; the reasons are in `out`.
+    pub fn shared(
+        &self,
+        used: &Used,
+        base: (&Arc<Map>, &Arc<Map>, &Arc<Map>),
+        out: &mut Diagnostics,
+    ) -> (Vec<SharedArtifact>, bool) {
+        let mut by_path: BTreeMap<String, Vec<(Arc<Plugin>, Artifact)>> = BTreeMap::new();
+        let mut whole = true;
+        for (plugin, models) in used.0.values() {
+            match self.of_plugin(plugin, models, base, out) {
+                Some(artifacts) => {
+                    for artifact in artifacts {
+                        by_path
+                            .entry(artifact.path.clone())
+                            .or_default()
+                            .push((Arc::clone(plugin), artifact));
+                    }
+                }
+                None => whole = false,
+            }
+        }
+        let mut files = Vec::new();
+        for (path, planned) in by_path {
+            let mut families: BTreeMap<String, Vec<(Arc<Plugin>, Artifact)>> = BTreeMap::new();
+            for (plugin, artifact) in planned {
+                families.entry(plugin.family.clone()).or_default().push((plugin, artifact));
+            }
+            for (family, versions) in families {
+                files.extend(self.owner(&path, &family, versions, out));
+            }
+        }
+        (files, whole)
+    }
+
+    /// Which version's file a family uses: the one that the site names, else the newest.
+    fn owner(
+        &self,
+        path: &str,
+        family: &str,
+        mut versions: Vec<(Arc<Plugin>, Artifact)>,
+        out: &mut Diagnostics,
+    ) -> Option<SharedArtifact> {
+        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(newest(a)).then_with(|| a.id().cmp(b.id())));
+        let named = self.options.shared_files.get(family);
+        let at = versions.iter().position(|(plugin, _)| Some(plugin.id()) == named.map(String::as_str));
+        let differs = versions.windows(2).any(|pair| matches!(pair, [(_, a), (_, b)] if a.bytes != b.bytes));
+        if differs && at.is_none() {
+            let ids: Vec<&str> = versions.iter().map(|(plugin, _)| plugin.id()).collect();
+            let owner = ids.first().copied().unwrap_or_default();
+            let message =
+                format!("{} each want their own `{path}`; it is that of {owner}", ids.join(" and "));
+            let help = format!("to choose another, write `shared_files: {{{family}: ID}}` in provc.yaml");
+            out.push(Diagnostic::warning(codes::SHARED_FILE, message).help(help));
+        }
+        let (plugin, artifact) = versions.into_iter().nth(at.unwrap_or(0))?;
+        Some(SharedArtifact { plugin: plugin.id().to_owned(), artifact })
+    }
+
+    fn of_plugin(
+        &self,
+        plugin: &Arc<Plugin>,
+        used: &BTreeSet<String>,
+        base: (&Arc<Map>, &Arc<Map>, &Arc<Map>),
+        out: &mut Diagnostics,
+    ) -> Option<Vec<Artifact>> {
+        let templates = self.templates.get(plugin.id())?;
+        let mut cache = Cache::default();
+        let mut artifacts = Vec::new();
+        let mut fine = true;
+        let mask = || self.secrets.texts();
+        let job = Job { templates, plugin, options: self.options, content: true, mask: &mask };
+        let mut maker =
+            Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };
+        let mut context = maker.shared(base, None);
+        match job.files(FileKind::Common, &mut context, out) {
+            Some(made) => artifacts.extend(made),
+            None => fine = false,
+        }
+        for (index, spec) in plugin.manifest.files.of(FileKind::Model).iter().enumerate() {
+            let wanted = |name: &String| spec.models == ModelsOf::All || used.contains(name);
+            for model in plugin.manifest.models.iter().filter(|model| wanted(&model.name)) {
+                let mut maker =
+                    Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };
+                let mut context = maker.shared(base, Some(model));
+                let made = job.file(FileKind::Model, index, spec, &mut context, &mut artifacts, out);
+                fine &= made.is_some();
+            }
+        }
+        // Models may share a file (one name for a series): equal bytes are one file.
+        artifacts.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
+        artifacts.dedup();
+        fine.then_some(artifacts)
+    }
+}
+
+fn newest(plugin: &Plugin) -> &crate::plugin::Version {
+    plugin.manifest.firmware.value.reference()
+}
