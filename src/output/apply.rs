@@ -2,7 +2,8 @@
 //!
 //! The order is what makes a crash harmless: the journal first, so that whatever is renamed counts as
 //! provc's own; new files before replaced ones, because only they need room in directories and they can be
-//! taken back; removals after all is in place; the manifest; and the end of the journal last.
+//! taken back; removals after all is in place; the manifest; and the end of the journal last (the last two
+//! in `settle`, when nothing borrows from the old manifest any more).
 
 use std::fs::File;
 use std::io;
@@ -13,23 +14,27 @@ use rustix::io::Errno;
 
 use super::checks::{Checked, directory_mode};
 use super::errors::{Fault, system};
+use super::memo::save;
 use super::path::{TEMP_PREFIX, ancestors, split};
 use super::plan::Plan;
-use super::staging::{MARKER, Staged, Staging, Standing, Temp, file_mode};
+use super::record::{Claim, Record, Stamp};
+use super::settle::{Settled, Update};
+use super::staging::{Staged, Staging, Standing, Temp, file_mode};
+use super::stamps::stamps;
 use super::state::Transaction;
 #[cfg(test)]
 use super::stop;
-use super::table::{Kind, Record, Table};
-use super::tree::{Tree, volume};
+use super::table::{self, Entry, Kind, Parts};
+use super::tree::{Parent, Tree};
 
-/// Applies a plan that passed all checks.
+/// Applies a plan that passed all checks, all but the manifest.
 pub(super) fn apply(
     transaction: &Transaction,
     tree: &Tree,
     staging: &Staging,
     plan: &Plan<'_>,
     checked: &Checked<'_>,
-) -> Result<(), Fault> {
+) -> Result<Settled, Fault> {
     let mut apply = Apply {
         transaction,
         tree,
@@ -38,6 +43,7 @@ pub(super) fn apply(
         checked,
         made: Vec::new(),
         touched: 0,
+        loosened: false,
         #[cfg(test)]
         stop: stop::stop(),
     };
@@ -45,15 +51,18 @@ pub(super) fn apply(
     if result.is_err() && apply.touched == 0 {
         apply.take_back();
     }
-    result.map_err(|mut fault| {
-        fault.notes.push(match apply.touched {
-            0 => "nothing below out/ was changed".to_owned(),
-            n => format!(
-                "{n} files were already placed or removed; each file is complete, old or new, and the next build does the rest"
-            ),
-        });
-        fault
-    })
+    result.map_err(|fault| how_far(fault, apply.touched))
+}
+
+/// Adds to an error what it left behind.
+pub(super) fn how_far(mut fault: Fault, touched: usize) -> Fault {
+    fault.notes.push(match touched {
+        0 => "nothing below out/ was changed".to_owned(),
+        n => format!(
+            "{n} files were already placed or removed; each file is complete, old or new, and the next build does the rest"
+        ),
+    });
+    fault
 }
 
 struct Apply<'a> {
@@ -66,12 +75,14 @@ struct Apply<'a> {
     made: Vec<&'a str>,
     /// Files changed so far that cannot be changed back.
     touched: usize,
+    /// Whether modes or groups were changed, of files or directories that stay.
+    loosened: bool,
     #[cfg(test)]
     stop: Option<stop::Stop>,
 }
 
 impl<'a> Apply<'a> {
-    fn run(&mut self) -> Result<(), Fault> {
+    fn run(&mut self) -> Result<Settled, Fault> {
         let (new, old): (Vec<&Staged>, Vec<&Staged>) = self
             .plan
             .files
@@ -101,11 +112,8 @@ impl<'a> Apply<'a> {
         self.place_old(&old)?;
         self.remove(false)?;
         let directories = self.prune()?;
-        self.manifest(&directories)?;
-        if self.transaction.options.durable && !idle {
-            self.sync(volume(self.tree.root()).ok() != volume(self.staging.root()).ok())?;
-        }
-        self.finish(!idle)
+        let update = self.update(&directories);
+        Ok(Settled { update, idle, touched: self.touched, spare: self.plan.spare.clone() })
     }
 
     /// What this build is about to own, as far as the manifest does not already say so.
@@ -114,9 +122,12 @@ impl<'a> Apply<'a> {
             self.transaction.manifest.find(record.path).is_some_and(|known| known.digest == record.digest)
         };
         let records: Vec<Record<'_>> =
-            self.plan.files.iter().map(Staged::record).filter(|record| !known(record)).collect();
-        let bytes = Table::encode(Kind::Journal, &records, &self.checked.missing);
-        self.transaction.save(Kind::Journal.file(), &bytes)
+            self.plan.files.iter().map(|file| file.record(None)).filter(|record| !known(record)).collect();
+        let shares = self.shares(&records);
+        let mut entries: Vec<Entry<'_>> = self.checked.missing.iter().copied().map(Entry::Made).collect();
+        entries.sort_unstable();
+        let journal = Parts { records, shares, entries, ..Parts::default() };
+        save(&self.transaction.state, Kind::Journal.file(), &table::seal(journal.encode(Kind::Journal)))
     }
 
     fn make_directories(&mut self) -> Result<(), Fault> {
@@ -136,8 +147,9 @@ impl<'a> Apply<'a> {
             make(&mut parent).map_err(|e| self.fault(&e, "create the directory", directory))?;
             self.made.push(directory);
         }
+        self.loosened |= !self.checked.loose.is_empty();
         for directory in self.checked.missing.iter().chain(&self.checked.loose).copied() {
-            let sensitive = self.plan.directories.get(directory).copied().unwrap_or(false);
+            let sensitive = self.plan.directories.get(directory).is_some_and(|need| need.sensitive);
             let set = self.tree.directory(directory);
             let set = set.and_then(|at| self.set_access(&at, directory_mode(sensitive)));
             set.map_err(|e| self.fault(&e, "set the mode of", directory))?;
@@ -154,12 +166,21 @@ impl<'a> Apply<'a> {
         Ok(fs::fchmod(directory, Mode::from_raw_mode(found.st_mode & 0o7000 | mode))?)
     }
 
-    fn fix_access(&self, file: &Staged) -> Result<(), Fault> {
+    fn fix_access(&mut self, file: &Staged) -> Result<(), Fault> {
+        self.loosened = true;
         let fix = || -> io::Result<()> {
             let open = self.tree.file(file.path.as_str())?;
+            // It may have gone since, or never have been looked at: then there is nothing to be set.
+            if !open.metadata()?.is_file() {
+                return Ok(());
+            }
             give(&open, self.staging.group(), file.sensitive)
         };
-        fix().map_err(|e| self.fault(&e, "set the mode of", file.path.as_str()))
+        match fix().map_err(|e| Errno::from_io_error(&e).ok_or(e)) {
+            Ok(()) | Err(Ok(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) => Ok(()),
+            Err(Ok(errno)) => Err(self.fault(&errno.into(), "set the mode of", file.path.as_str())),
+            Err(Err(e)) => Err(self.fault(&e, "set the mode of", file.path.as_str())),
+        }
     }
 
     /// New files can be taken back, and are if one of them finds no room.
@@ -205,10 +226,17 @@ impl<'a> Apply<'a> {
         match &file.temp {
             // Nothing was written aside, so there is nothing to place.
             None => Ok(()),
-            Some(Temp::Staging(temp)) => match fs::renameat(self.staging.root(), temp.as_str(), at, name) {
-                Err(Errno::XDEV) => self.copy_across(temp, at, file),
-                other => Ok(other?),
-            },
+            Some(Temp::Staging(temp)) => {
+                if file.tighten {
+                    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                    let open = fs::openat(self.staging.root(), temp.as_str(), flags, Mode::empty())?;
+                    give(&open.into(), self.staging.group(), file.sensitive)?;
+                }
+                match fs::renameat(self.staging.root(), temp.as_str(), at, name) {
+                    Err(Errno::XDEV) => self.copy_across(temp, at, file),
+                    other => Ok(other?),
+                }
+            }
             Some(Temp::Tree(directory, temp)) => {
                 let from = self.tree.directory(directory)?;
                 let open = fs::openat(
@@ -272,18 +300,19 @@ impl<'a> Apply<'a> {
         Ok(())
     }
 
-    /// Removes directories of ours that no file needs and that are empty; returns those of ours that stay.
+    /// Removes directories of ours that no file needs and that are empty; returns those that are gone.
     fn prune(&self) -> Result<Vec<&'a str>, Fault> {
-        let mut stay: Vec<&str> = self.made.clone();
+        let mut gone = Vec::new();
         for directory in self.plan.made.iter().rev().copied() {
             let needed = self.plan.directories.contains_key(directory);
-            if needed || self.remove_directory(directory).map_err(|e| self.fault(&e, "remove", directory))? {
-                stay.push(directory);
+            if !needed
+                && !self.remove_directory(directory).map_err(|e| self.fault(&e, "remove", directory))?
+            {
+                gone.push(directory);
             }
         }
-        stay.sort_unstable();
-        stay.dedup();
-        Ok(stay)
+        gone.sort_unstable();
+        Ok(gone)
     }
 
     /// Whether the directory stays, because there is something else in it.
@@ -301,27 +330,61 @@ impl<'a> Apply<'a> {
         }
     }
 
-    fn manifest(&self, directories: &[&str]) -> Result<(), Fault> {
-        let mut records: Vec<Record<'_>> = self.plan.files.iter().map(Staged::record).collect();
-        records.extend(&self.plan.kept);
-        records.sort_by_key(|record| record.path);
-        let bytes = Table::encode(Kind::Manifest, &records, directories);
-        if self.transaction.manifest.is(&bytes) {
-            return Ok(());
+    /// What the manifest is to say from now on.
+    fn update(&self, gone: &[&str]) -> Update {
+        let manifest = &self.transaction.manifest;
+        let stamps = stamps(self.tree, self.staging, &self.plan.files);
+        let planned = self.plan.files.iter().zip(stamps).map(|(file, stamp)| file.record(stamp));
+        if !self.plan.partial {
+            let mut records: Vec<Record<'_>> = planned.collect();
+            if !self.plan.kept.is_empty() {
+                records.extend(&self.plan.kept);
+                records.sort_by_key(|record| record.path);
+            }
+            let mut entries: Vec<Entry<'_>> =
+                self.plan.made.iter().chain(&self.made).copied().map(Entry::Made).collect();
+            entries.sort_unstable();
+            entries.dedup();
+            entries.retain(|entry| !matches!(entry, Entry::Made(path) if gone.binary_search(path).is_ok()));
+            let shares = self.shares(&records);
+            let mut parts = Parts { records, shares, entries, ..Parts::default() };
+            return Update::All(manifest.encode_all(&mut parts));
         }
-        self.transaction.save(Kind::Manifest.file(), &bytes)
+        let refreshed = self.transaction.refreshed();
+        let again = refreshed.iter().filter_map(|(path, stamp)| {
+            let stays = self.plan.file(path).is_none()
+                && self.plan.stale.binary_search_by(|record| record.path.cmp(path)).is_err();
+            manifest.find(path).filter(|_| stays).map(|record| Record { stamp: Some(*stamp), ..record })
+        });
+        let same = |record: &Record<'_>| {
+            manifest.find(record.path) == Some(*record)
+                && (!record.shared || manifest.claims(record) == self.claims(record))
+        };
+        let mut records: Vec<Record<'_>> = planned.chain(again).filter(|record| !same(record)).collect();
+        records.sort_unstable_by_key(|record| record.path);
+        let made = self.made.iter().filter(|path| !manifest.made(path)).map(|path| Entry::Made(path));
+        let unmade = gone.iter().map(|path| Entry::Unmade(path));
+        let stale = self.plan.stale.iter().map(|record| Entry::Gone(record.path));
+        let mut entries: Vec<Entry<'_>> = made.chain(unmade).chain(stale).collect();
+        entries.sort_unstable();
+        if records.is_empty() && entries.is_empty() {
+            return Update::Nothing;
+        }
+        let shares = self.shares(&records);
+        Update::Some(manifest.encode_change(&mut Parts { records, shares, entries, ..Parts::default() }))
     }
 
-    fn finish(&self, journal: bool) -> Result<(), Fault> {
-        for temp in self.plan.spare.iter().filter(|temp| matches!(temp, Temp::Tree(..))) {
-            self.staging.discard(self.tree, temp);
+    fn shares<'r>(&'r self, records: &[Record<'r>]) -> Vec<(usize, Claim<'r>)> {
+        let shared = records.iter().enumerate().filter(|(_, record)| record.shared);
+        shared.flat_map(|(i, record)| self.claims(record).into_iter().map(move |claim| (i, claim))).collect()
+    }
+
+    /// All owners of a record that is planned or kept.
+    fn claims<'r>(&'r self, record: &Record<'r>) -> Vec<Claim<'r>> {
+        match self.plan.file(record.path) {
+            Some(file) => file.claims.iter().map(|(owner, sensitive)| (owner.as_ref(), *sensitive)).collect(),
+            None => self.transaction.manifest.claims(record),
         }
-        let gone = [(self.staging.in_tree(), MARKER), (journal, Kind::Journal.file())];
-        for (_, name) in gone.into_iter().filter(|(there, _)| *there) {
-            let path = self.transaction.state.join(name);
-            std::fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))?;
-        }
-        Ok(())
     }
 
     /// After an error before which nothing was placed: out/ as it was, and no claim to paths never written.
@@ -329,15 +392,19 @@ impl<'a> Apply<'a> {
         for directory in self.made.iter().rev() {
             let _ = self.remove_directory(directory);
         }
-        let _ = std::fs::remove_file(self.transaction.state.join(Kind::Journal.file()));
+        let journal = self.transaction.state.join(Kind::Journal.file());
+        let _ = if self.loosened {
+            // Modes are not what the manifest was written for: an empty journal makes the next build write it
+            // anew, so that the pipeline does not take out/ for untouched.
+            let empty = table::seal(Parts::default().encode(Kind::Journal));
+            save(&self.transaction.state, Kind::Journal.file(), &empty).map_err(|_| ())
+        } else {
+            std::fs::remove_file(journal).map_err(|_| ())
+        };
     }
 
     fn sync(&self, both: bool) -> Result<(), Fault> {
-        fs::syncfs(self.staging.root()).map_err(|e| system(&e.into(), "sync", &self.transaction.state))?;
-        if both {
-            fs::syncfs(self.tree.root()).map_err(|e| self.fault(&e.into(), "sync", ""))?;
-        }
-        Ok(())
+        self.transaction.sync(self.tree, self.staging, both)
     }
 
     fn fault(&self, error: &io::Error, doing: &str, path: &str) -> Fault {
@@ -346,19 +413,21 @@ impl<'a> Apply<'a> {
 }
 
 impl Staged {
-    fn record(&self) -> Record<'_> {
+    fn record(&self, stamp: Option<Stamp>) -> Record<'_> {
         Record {
             path: self.path.as_str(),
             digest: self.digest,
             size: self.size,
             sensitive: self.sensitive,
-            owner: &self.owner,
+            owner: self.owner.as_ref(),
+            shared: !self.claims.is_empty(),
+            stamp,
         }
     }
 
     /// Whether the file has the right bytes, but not the right mode or group.
     pub(super) fn access_is_wrong(&self) -> bool {
-        self.standing == Standing::Same { access: false }
+        matches!(self.standing, Standing::Same { mode, group } if !group || mode != file_mode(self.sensitive).bits())
     }
 }
 
@@ -368,20 +437,4 @@ fn give(file: &File, group: Option<Gid>, sensitive: bool) -> io::Result<()> {
         fs::fchown(file, None, group)?;
     }
     Ok(fs::fchmod(file, file_mode(sensitive))?)
-}
-
-/// The directory last used, open: files are sorted, so it is mostly the next one's too.
-#[derive(Default)]
-struct Parent<'a> {
-    open: Option<(&'a str, OwnedFd)>,
-}
-
-impl<'a> Parent<'a> {
-    fn at(&mut self, tree: &Tree, path: &'a str) -> io::Result<&OwnedFd> {
-        let open = match self.open.take() {
-            Some((last, open)) if last == path => open,
-            _ => tree.directory(path)?,
-        };
-        Ok(&self.open.insert((path, open)).1)
-    }
 }

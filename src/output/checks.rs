@@ -12,11 +12,11 @@ use rustix::io::Errno;
 use super::errors::system;
 use super::path::{OutPath, ancestors};
 use super::plan::{Plan, of};
+use super::record::Record;
 use super::staging::Standing;
 use super::state::Transaction;
-use super::table::Record;
 use super::tree::{Tree, gone_is_none, names};
-use super::{Owner, codes, content};
+use super::{codes, content};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// How many mistakes of one kind are told one by one.
@@ -91,7 +91,7 @@ impl<'a> Checks<'a, '_> {
     /// Each directory is looked at after the one above it, so that no look goes through a link.
     fn directories(&mut self) {
         let mut absent: Option<&str> = None;
-        for (directory, sensitive) in &self.plan.directories {
+        for (directory, need) in &self.plan.directories {
             let parent_absent = absent.is_some_and(|above| ancestors(directory).any(|a| a == above));
             let standing = match self.tree {
                 Some(tree) if !parent_absent => tree.look(directory),
@@ -105,6 +105,9 @@ impl<'a> Checks<'a, '_> {
                 }
             };
             let Some(stat) = standing else {
+                if !need.exist {
+                    continue;
+                }
                 if !parent_absent {
                     absent = Some(directory);
                 }
@@ -113,11 +116,12 @@ impl<'a> Checks<'a, '_> {
             };
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => {
-                    let made = self.plan.made.contains(directory.as_str());
-                    if made && !self.access_is_right(&stat, *sensitive) {
+                    let made = self.transaction.manifest.made(directory);
+                    if made && !self.access_is_right(&stat, need.sensitive) {
                         self.result.loose.push(directory);
                     }
                 }
+                _ if !need.exist => {}
                 kind => {
                     absent = Some(directory);
                     if self.result.remove.iter().any(|(record, _)| record.path == directory) {
@@ -186,7 +190,7 @@ impl<'a> Checks<'a, '_> {
         let mut waiting = vec![path.to_owned()];
         while let Some(directory) = waiting.pop() {
             let entries = tree.directory(&directory).and_then(names);
-            let Some(entries) = entries.ok().filter(|_| self.plan.made.contains(directory.as_str())) else {
+            let Some(entries) = entries.ok().filter(|_| self.transaction.manifest.made(&directory)) else {
                 return false;
             };
             for (name, kind) in entries {
@@ -206,10 +210,9 @@ impl<'a> Checks<'a, '_> {
     fn guard(&mut self) {
         let (going, owned) = (self.result.remove.len(), self.transaction.manifest.len());
         let many = going >= GUARD_LEAST && going.saturating_mul(GUARD_PART) > owned;
-        let is_device = |owner: &Owner| matches!(owner, Owner::Device(_));
-        let no_device = !self.plan.files.iter().any(|file| is_device(&file.owner))
-            && !self.plan.kept.iter().any(|record| is_device(record.owner))
-            && self.plan.stale.iter().any(|record| is_device(record.owner));
+        let no_device = !self.plan.files.iter().any(|file| file.owner.as_ref().is_device())
+            && self.plan.stale.iter().any(|record| record.owner.is_device())
+            && !self.device_stays();
         if self.transaction.options.allow_removals || !(many || no_device) {
             return;
         }
@@ -218,12 +221,22 @@ impl<'a> Checks<'a, '_> {
             format!("this build {without}would remove {going} of the {owned} files that provc wrote");
         let mut diagnostic = Diagnostic::error(codes::MASS_REMOVAL, message);
         for (record, _) in self.result.remove.iter().take(5) {
-            diagnostic = diagnostic.note(format!("`{}` of {}", record.path, record.owner));
+            diagnostic = diagnostic.note(format!("`{}` of {}", record.path, record.owner.to_owner()));
         }
         if going > 5 {
             diagnostic = diagnostic.note(format!("and {} more", going - 5));
         }
         self.problems.push(diagnostic.help("if they are meant to go, build with --allow-removals"));
+    }
+
+    /// Whether any device's file stays without being planned.
+    fn device_stays(&self) -> bool {
+        let is_device = |record: &Record<'_>| record.owner.is_device();
+        if !self.plan.partial {
+            return self.plan.kept.iter().any(is_device);
+        }
+        let is_stale = |path: &str| self.plan.stale.binary_search_by(|stale| stale.path.cmp(path)).is_ok();
+        self.transaction.manifest.iter().any(|record| is_device(&record) && !is_stale(record.path))
     }
 
     fn cannot_read(&mut self, error: &io::Error, path: &str) {
@@ -266,11 +279,12 @@ pub(super) fn directory_mode(sensitive: bool) -> u32 {
 }
 
 fn edited(record: Record<'_>) -> Diagnostic {
+    let owner = record.owner.to_owner();
     let message = format!(
-        "`{}` of {} is no longer planned, but it was changed since provc wrote it; it is left there",
-        record.path, record.owner
+        "`{}` of {owner} is no longer planned, but it was changed since provc wrote it; it is left there",
+        record.path
     );
-    of(record.owner, Diagnostic::warning(codes::EDITED_FILE, message))
+    of(&owner, Diagnostic::warning(codes::EDITED_FILE, message))
         .help("remove it by hand if nobody needs it; provc no longer counts it as its own")
 }
 

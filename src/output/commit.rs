@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::apply::apply;
 use super::checks::check;
 use super::plan::Plan;
+use super::settle::{Settled, settle};
 use super::staging::Staged;
 use super::state::Transaction;
-use super::{Failed, OutPath, Owner, accounts};
-use crate::diagnostic::Diagnostics;
+use super::{OutPath, Owner, Scope, accounts, codes};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// What a build did, or would do in a dry run.
 #[derive(Default, Debug)]
@@ -34,26 +35,51 @@ pub struct Report {
 
 /// See [`Transaction::commit`].
 pub(super) fn commit(
-    transaction: &Transaction,
+    transaction: &mut Transaction,
     staged: Vec<Staged>,
-    failed: &Failed,
+    scope: &Scope,
 ) -> Result<Report, Diagnostics> {
     let mut problems = transaction.warnings.clone();
-    let plan = Plan::new(staged, &transaction.manifest, failed, transaction.trusted, &mut problems);
+    if matches!(scope, Scope::Only { .. }) && !transaction.trusted {
+        problems.push(needs_all());
+        return Err(problems);
+    }
+    let (report, settled) = place(transaction, staged, scope, problems)?;
+    if let Some(settled) = settled
+        && let Err(fault) = settle(transaction, settled)
+    {
+        let mut problems = report.warnings;
+        problems.push(*fault);
+        return Err(problems);
+    }
+    Ok(report)
+}
+
+fn place(
+    transaction: &Transaction,
+    staged: Vec<Staged>,
+    scope: &Scope,
+    mut problems: Diagnostics,
+) -> Result<(Report, Option<Settled>), Diagnostics> {
+    let plan = Plan::new(staged, &transaction.manifest, scope, transaction.trusted, &mut problems);
     let checked = check(transaction, &plan, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }
-    if let (Some(tree), Some(staging)) = (&transaction.tree, &transaction.staging)
-        && let Err(fault) = apply(transaction, tree, staging, &plan, &checked)
-    {
-        problems.push(*fault);
-        return Err(problems);
-    }
+    let settled = match (&transaction.tree, &transaction.staging) {
+        (Some(tree), Some(staging)) => match apply(transaction, tree, staging, &plan, &checked) {
+            Ok(settled) => Some(settled),
+            Err(fault) => {
+                problems.push(*fault);
+                return Err(problems);
+            }
+        },
+        _ => None,
+    };
     let written: Vec<OutPath> =
         plan.files.iter().filter(|file| file.standing_differs()).map(|file| file.path.clone()).collect();
     let removed = checked.remove.iter().map(|(record, _)| *record);
-    Ok(Report {
+    let report = Report {
         unchanged: plan.files.len() - written.len(),
         written,
         // A record's path was checked when the table was read.
@@ -64,11 +90,17 @@ pub(super) fn commit(
             .changed
             .iter()
             .cloned()
-            .chain(removed.map(|record| record.owner.clone()))
+            .chain(removed.map(|record| record.owner.to_owner()))
             .collect(),
         readers: readers(transaction, &plan),
         warnings: problems,
-    })
+    };
+    Ok((report, settled))
+}
+
+fn needs_all() -> Diagnostic {
+    let message = "what earlier builds wrote is not known, so a part of out/ cannot be built alone";
+    Diagnostic::error(codes::DAMAGED_STATE, message).help("build everything")
 }
 
 fn readers(transaction: &Transaction, plan: &Plan<'_>) -> Option<String> {

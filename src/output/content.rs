@@ -7,7 +7,7 @@ use std::path::Path;
 use sha1::{Digest, Sha1};
 
 use super::errors::{Fault, system};
-use super::table::FileDigest;
+use super::record::FileDigest;
 use super::{Content, codes};
 use crate::diagnostic::Diagnostic;
 
@@ -100,6 +100,15 @@ impl<'a> Source<'a> {
                 }
             }
         }
+    }
+
+    /// The digest alone. Leaves the source at its beginning.
+    pub(super) fn digest(&mut self, buffer: &mut [u8]) -> Result<FileDigest, Side> {
+        let (digest, _) = self.pour(None, buffer)?;
+        if let Self::File { file, path, .. } = self {
+            file.rewind().map_err(|e| Side::Source(unreadable(&e, path)))?;
+        }
+        Ok(digest)
     }
 
     /// Copies everything to `target` (nowhere, in a dry run); digest and size of what was copied.

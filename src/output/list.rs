@@ -1,12 +1,10 @@
 //! What the last build owns, read from the manifest alone.
 
-use std::fs;
-
 use rustix::fs::FileType;
 
 use super::errors::{Fault, system};
+use super::manifest::{Loaded, Manifest};
 use super::state::state_directory;
-use super::table::{Kind, Table};
 use super::tree::{Tree, gone_is_none};
 use super::{Options, OutPath, Owner};
 
@@ -26,14 +24,14 @@ pub struct OwnedFile {
 }
 
 /// The files of the last build, sorted by path; none where there was no build or its manifest is damaged
-/// (the next build says so). Takes no lock: the manifest is replaced in one step.
+/// (the next build says so). Takes no lock: the manifest is
+/// replaced in one step, and what a build that ends now adds to it is either seen or not.
 ///
 /// Errors: a manifest or an out/ that cannot be read.
 pub fn owned_files(options: &Options) -> Result<Vec<OwnedFile>, Fault> {
-    let path = state_directory(options)?.join(Kind::Manifest.file());
-    let bytes = gone_is_none(fs::read(&path)).map_err(|e| system(&e, "read", &path))?;
-    let Some(Ok(table)) = bytes.map(|bytes| Table::decode(Kind::Manifest, bytes)) else {
-        return Ok(Vec::new());
+    let table = match Manifest::load(&state_directory(options)?)? {
+        Loaded::Whole(table) | Loaded::Torn(table) => table,
+        Loaded::Nothing | Loaded::Damaged(_) => return Ok(Vec::new()),
     };
     let tree = gone_is_none(Tree::open(&options.out)).map_err(|e| system(&e, "open", &options.out))?;
     let present = |path: &str| {
@@ -43,7 +41,7 @@ pub fn owned_files(options: &Options) -> Result<Vec<OwnedFile>, Fault> {
     let files = table.iter().filter_map(|record| {
         Some(OwnedFile {
             path: OutPath::new(record.path).ok()?,
-            owner: record.owner.clone(),
+            owner: record.owner.to_owner(),
             size: record.size,
             sensitive: record.sensitive,
             present: present(record.path),

@@ -21,12 +21,18 @@ mod content;
 mod errors;
 mod list;
 mod lock;
+mod manifest;
+mod memo;
 mod path;
 mod plan;
+mod record;
+mod settle;
 mod staging;
+mod stamps;
 mod state;
 mod table;
 mod tree;
+mod verify;
 
 #[cfg(test)]
 mod stop;
@@ -36,6 +42,7 @@ mod tests;
 pub use commit::Report;
 pub use errors::Fault;
 pub use list::{OwnedFile, owned_files};
+pub use memo::{Committed, ManifestCache, manifest_id, read_state, state_file};
 pub use path::{OutPath, PathError};
 pub use staging::Staged;
 pub use state::Transaction;
@@ -50,32 +57,6 @@ pub enum Owner {
     Plugin(String),
     /// One device; its canonical MAC or id.
     Device(String),
-}
-
-impl Owner {
-    fn kind(&self) -> u32 {
-        match self {
-            Self::Static => 0,
-            Self::Plugin(_) => 1,
-            Self::Device(_) => 2,
-        }
-    }
-
-    fn id(&self) -> &str {
-        match self {
-            Self::Static => "",
-            Self::Plugin(id) | Self::Device(id) => id,
-        }
-    }
-
-    fn from_kind(kind: u32, id: &str) -> Option<Self> {
-        match kind {
-            0 => Some(Self::Static),
-            1 => Some(Self::Plugin(id.to_owned())),
-            2 => Some(Self::Device(id.to_owned())),
-            _ => None,
-        }
-    }
 }
 
 impl fmt::Display for Owner {
@@ -158,4 +139,38 @@ pub struct Failed {
     pub owners: BTreeSet<Owner>,
     /// Some input could not be read, so nobody knows which devices exist: nothing is removed.
     pub inputs_incomplete: bool,
+}
+
+/// What a commit speaks for.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// Everything: what is not planned is stale.
+    All(Failed),
+    /// The files of some owners; all others stay as they are, and are not even looked at.
+    Only {
+        /// Whose files are planned. Those of their files that are not planned are stale.
+        owners: BTreeSet<Owner>,
+        /// As in a full build; these need not be among `owners`.
+        failed: Failed,
+    },
+}
+
+impl Scope {
+    fn failed(&self) -> &Failed {
+        match self {
+            Self::All(failed) | Self::Only { failed, .. } => failed,
+        }
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self::All(Failed::default())
+    }
+}
+
+impl From<Failed> for Scope {
+    fn from(failed: Failed) -> Self {
+        Self::All(failed)
+    }
 }

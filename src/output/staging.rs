@@ -18,8 +18,9 @@ use rustix::io::Errno;
 
 use super::content::{BUFFER, Side, Source};
 use super::errors::{Fault, system};
+use super::manifest::Manifest;
 use super::path::{OutPath, TEMP_PREFIX};
-use super::table::FileDigest;
+use super::record::{FileDigest, Record, Stamp, nanoseconds};
 use super::tree::{Tree, Volume, volume};
 use super::{Artifact, Owner};
 
@@ -46,15 +47,22 @@ pub struct Staged {
     pub(super) sensitive: bool,
     pub(super) standing: Standing,
     pub(super) temp: Option<Temp>,
+    /// What `stat` said of the file that stands there with these bytes, or of the temporary.
+    pub(super) stamp: Option<Stamp>,
+    /// All owners, if there are several, and whether it is sensitive for each.
+    pub(super) claims: Vec<(Owner, bool)>,
+    /// Whether the temporary was written as less sensitive than the file is to be.
+    pub(super) tighten: bool,
 }
 
 /// What stood under the planned path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Standing {
     Nothing,
-    /// The same bytes; whether mode and group are as they should be.
+    /// The same bytes; the mode, and whether the group is as it should be.
     Same {
-        access: bool,
+        mode: u32,
+        group: bool,
     },
     /// A file with other bytes, or one that is not ours to set the mode of.
     Different,
@@ -95,6 +103,8 @@ pub(super) struct Staging {
     inherits: bool,
     /// User and group of new files.
     new_file: (u32, u32),
+    /// What the file system's clock said at the begin.
+    begin: i64,
     slots: Mutex<BTreeMap<u32, Slot>>,
     next_slot: AtomicU32,
     next_in_tree: AtomicU64,
@@ -140,6 +150,7 @@ impl Staging {
             group,
             inherits,
             new_file: (found.st_uid, found.st_gid),
+            begin: nanoseconds(found.st_mtime, found.st_mtime_nsec),
             slots: Mutex::default(),
             next_slot: AtomicU32::new(0),
             next_in_tree: AtomicU64::new(0),
@@ -166,6 +177,19 @@ impl Staging {
         self.in_tree.load(Ordering::Relaxed)
     }
 
+    /// What the file system's clock said at the begin.
+    pub(super) fn begin(&self) -> i64 {
+        self.begin
+    }
+
+    /// What the file system's clock says, as the time of a file made now.
+    pub(super) fn now(&self) -> io::Result<i64> {
+        let probe = fs::openat(&self.root, "probe", CREATE, file_mode(false))?;
+        let found = fs::fstat(&probe)?;
+        fs::unlinkat(&self.root, "probe", AtFlags::empty())?;
+        Ok(nanoseconds(found.st_mtime, found.st_mtime_nsec))
+    }
+
     fn slot(&self) -> Result<Slot, Fault> {
         let idle = self.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
         if let Some((_, slot)) = idle {
@@ -183,19 +207,35 @@ impl Staging {
     }
 
     /// Compares and writes one artifact.
-    pub(super) fn stage(&self, tree: &Tree, artifact: &Artifact) -> Result<Staged, Fault> {
+    pub(super) fn stage(
+        &self,
+        tree: &Tree,
+        manifest: &Manifest,
+        artifact: &Artifact,
+    ) -> Result<Staged, Fault> {
         let mut slot = self.slot()?;
-        let staged = self.stage_with(&mut slot, tree, artifact);
+        let staged = self.stage_with(&mut slot, tree, manifest, artifact);
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.index, slot);
         staged
     }
 
-    fn stage_with(&self, slot: &mut Slot, tree: &Tree, artifact: &Artifact) -> Result<Staged, Fault> {
+    fn stage_with(
+        &self,
+        slot: &mut Slot,
+        tree: &Tree,
+        manifest: &Manifest,
+        artifact: &Artifact,
+    ) -> Result<Staged, Fault> {
         let mut source = Source::open(&artifact.content)?;
-        let (standing, known) =
-            compare(tree, artifact, &mut source, &mut slot.buffer, self.group.map(Gid::as_raw))?;
-        if let Some(digest) = known {
-            return Ok(record(artifact, standing, digest, source.size(), None));
+        let known = manifest.find(artifact.path.as_str());
+        let group = self.group.map(Gid::as_raw);
+        let found = Comparison { tree, artifact, known, group, begin: self.begin }
+            .compare(&mut source, &mut slot.buffer)?;
+        if let Some(digest) = found.digest {
+            return Ok(Staged {
+                stamp: found.stamp,
+                ..staged(artifact, found.standing, digest, source.size())
+            });
         }
         let home = self.home(slot, tree, artifact.path.parent())?;
         let (temp, mut file) = match &home {
@@ -206,10 +246,15 @@ impl Staging {
             if home.is_none() {
                 self.finish(&file, artifact.sensitive).map_err(Side::Target)?;
             }
-            Ok(poured)
+            let stat = fs::fstat(&file).map_err(|e| Side::Target(e.into()))?;
+            Ok((poured, Stamp::new(&stat, 0)))
         });
         match poured {
-            Ok((digest, size)) => Ok(record(artifact, standing, digest, size, Some(temp))),
+            Ok(((digest, size), stamp)) => Ok(Staged {
+                temp: Some(temp),
+                stamp: Some(stamp),
+                ..staged(artifact, found.standing, digest, size)
+            }),
             Err(side) => {
                 self.discard(tree, &temp);
                 Err(match side {
@@ -287,32 +332,30 @@ impl Staging {
 /// Compares an artifact without writing anything, as a dry run does.
 pub(super) fn compare_only(
     tree: Option<&Tree>,
+    manifest: &Manifest,
     artifact: &Artifact,
     group: Option<u32>,
 ) -> Result<Staged, Fault> {
     let mut source = Source::open(&artifact.content)?;
     let mut buffer = vec![0; BUFFER];
-    let (standing, known) = match tree {
-        Some(tree) => compare(tree, artifact, &mut source, &mut buffer, group)?,
-        None => (Standing::Nothing, None),
+    let found = match tree {
+        Some(tree) => {
+            let known = manifest.find(artifact.path.as_str());
+            Comparison { tree, artifact, known, group, begin: 0 }.compare(&mut source, &mut buffer)?
+        }
+        None => Found::just(Standing::Nothing),
     };
-    if let Some(digest) = known {
-        return Ok(record(artifact, standing, digest, source.size(), None));
+    if let Some(digest) = found.digest {
+        return Ok(staged(artifact, found.standing, digest, source.size()));
     }
     let poured = source.pour(None, &mut buffer).map_err(|side| match side {
         Side::Source(fault) => fault,
         Side::Target(e) => system(&e, "read", Path::new(artifact.path.as_str())),
     })?;
-    Ok(record(artifact, standing, poured.0, poured.1, None))
+    Ok(staged(artifact, found.standing, poured.0, poured.1))
 }
 
-fn record(
-    artifact: &Artifact,
-    standing: Standing,
-    digest: FileDigest,
-    size: u64,
-    temp: Option<Temp>,
-) -> Staged {
+fn staged(artifact: &Artifact, standing: Standing, digest: FileDigest, size: u64) -> Staged {
     Staged {
         path: artifact.path.clone(),
         owner: artifact.owner.clone(),
@@ -320,56 +363,91 @@ fn record(
         size,
         sensitive: artifact.sensitive,
         standing,
-        temp,
+        temp: None,
+        stamp: None,
+        claims: Vec::new(),
+        tighten: false,
     }
 }
 
-/// What stands under the planned path, with the digest if it has the same bytes. The size is looked at
-/// first: most changes change it, and then nothing has to be read.
-fn compare(
-    tree: &Tree,
-    artifact: &Artifact,
-    source: &mut Source<'_>,
-    buffer: &mut [u8],
+/// A look at what stands under a planned path.
+struct Comparison<'a> {
+    tree: &'a Tree,
+    artifact: &'a Artifact,
+    /// What an earlier build wrote there.
+    known: Option<Record<'a>>,
     group: Option<u32>,
-) -> Result<(Standing, Option<FileDigest>), Fault> {
-    let shown = || tree.shown(artifact.path.as_str());
-    let mut file = match tree.file(artifact.path.as_str()).map_err(|e| Errno::from_io_error(&e).ok_or(e)) {
-        Ok(file) => file,
-        // Whether a part of the way is a link or a file is looked at for all directories at once, later.
-        Err(Ok(Errno::NOENT | Errno::NOTDIR)) => return Ok((Standing::Nothing, None)),
-        Err(Ok(Errno::LOOP | Errno::ACCESS | Errno::NXIO | Errno::NODEV)) => {
-            return Ok((Standing::Other, None));
-        }
-        Err(Ok(errno)) => return Err(system(&errno.into(), "read", &shown())),
-        Err(Err(e)) => return Err(system(&e, "read", &shown())),
-    };
-    let found = fs::fstat(&file).map_err(|e| system(&e.into(), "read", &shown()))?;
-    match FileType::from_raw_mode(found.st_mode) {
-        FileType::RegularFile => {}
-        FileType::Directory => return Ok((Standing::Directory, None)),
-        _ => return Ok((Standing::Other, None)),
+    /// The file system's clock before the look.
+    begin: i64,
+}
+
+struct Found {
+    standing: Standing,
+    /// If it has the same bytes.
+    digest: Option<FileDigest>,
+    stamp: Option<Stamp>,
+}
+
+impl Found {
+    fn just(standing: Standing) -> Self {
+        Self { standing, digest: None, stamp: None }
     }
-    if u64::try_from(found.st_size) != Ok(source.size()) {
-        return Ok((Standing::Different, None));
-    }
-    match source.equals(&mut file, buffer) {
-        Ok(None) => Ok((Standing::Different, None)),
-        Ok(Some(digest)) => {
-            let mode = Mode::from_raw_mode(found.st_mode) == file_mode(artifact.sensitive);
-            let access = mode && group.is_none_or(|group| group == found.st_gid);
-            // Another user's file cannot be given a mode, but it can be replaced.
-            let ours = || {
-                let user = rustix::process::geteuid();
-                user.is_root() || user.as_raw() == found.st_uid
-            };
-            if access || ours() {
-                Ok((Standing::Same { access }, Some(digest)))
-            } else {
-                Ok((Standing::Different, None))
+}
+
+impl Comparison<'_> {
+    /// What stands there, with the digest if it has the same bytes. The size is looked at first: most
+    /// changes change it, and then nothing has to be read. Nor has a file to be read that `stat` proves to
+    /// be the one that was written.
+    fn compare(&self, source: &mut Source<'_>, buffer: &mut [u8]) -> Result<Found, Fault> {
+        let path = self.artifact.path.as_str();
+        let shown = || self.tree.shown(path);
+        let mut file = match self.tree.file(path).map_err(|e| Errno::from_io_error(&e).ok_or(e)) {
+            Ok(file) => file,
+            // Whether a part of the way is a link or a file is looked at for all directories at once, later.
+            Err(Ok(Errno::NOENT | Errno::NOTDIR)) => return Ok(Found::just(Standing::Nothing)),
+            Err(Ok(Errno::LOOP | Errno::ACCESS | Errno::NXIO | Errno::NODEV)) => {
+                return Ok(Found::just(Standing::Other));
             }
+            Err(Ok(errno)) => return Err(system(&errno.into(), "read", &shown())),
+            Err(Err(e)) => return Err(system(&e, "read", &shown())),
+        };
+        let stat = fs::fstat(&file).map_err(|e| system(&e.into(), "read", &shown()))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {}
+            FileType::Directory => return Ok(Found::just(Standing::Directory)),
+            _ => return Ok(Found::just(Standing::Other)),
         }
-        Err(Side::Source(fault)) => Err(fault),
-        Err(Side::Target(e)) => Err(system(&e, "read", &shown())),
+        let size = u64::try_from(stat.st_size);
+        if size != Ok(source.size()) {
+            return Ok(Found::just(Standing::Different));
+        }
+        let side = |side| match side {
+            Side::Source(fault) => fault,
+            Side::Target(e) => system(&e, "read", &shown()),
+        };
+        let proven = self
+            .known
+            .filter(|known| Ok(known.size) == size && known.stamp.is_some_and(|stamp| stamp.proves(&stat)));
+        let digest = match proven {
+            Some(known) => {
+                let ours = source.digest(buffer).map_err(side)?;
+                (ours == known.digest).then_some(ours)
+            }
+            None => source.equals(&mut file, buffer).map_err(side)?,
+        };
+        let Some(digest) = digest else { return Ok(Found::just(Standing::Different)) };
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        let group = self.group.is_none_or(|group| group == stat.st_gid);
+        // Another user's file cannot be given a mode, but it can be replaced.
+        let ours = || {
+            let user = rustix::process::geteuid();
+            user.is_root() || user.as_raw() == stat.st_uid
+        };
+        if mode == file_mode(self.artifact.sensitive) && group || ours() {
+            let stamp = proven.map_or_else(|| Some(Stamp::new(&stat, self.begin)), |known| known.stamp);
+            Ok(Found { standing: Standing::Same { mode: mode.bits(), group }, digest: Some(digest), stamp })
+        } else {
+            Ok(Found::just(Standing::Different))
+        }
     }
 }

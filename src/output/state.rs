@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rustix::fs::{AtFlags, FileType};
 
@@ -13,10 +14,13 @@ use super::checks::{Found, standing};
 use super::commit::{Report, commit};
 use super::errors::{Fault, system};
 use super::lock::Lock;
+use super::manifest::{Loaded, Manifest};
+use super::memo::{Committed, ManifestCache};
+use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
-use super::table::{Kind, Record, Table};
+use super::table::{Entry, Kind, Parts, Table};
 use super::tree::{Tree, gone_is_none, names};
-use super::{Artifact, Failed, Options, accounts, codes};
+use super::{Artifact, Options, Scope, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 const LOCK: &str = "lock";
@@ -29,12 +33,18 @@ pub struct Transaction {
     pub(super) tree: Option<Tree>,
     /// Nothing only in a dry run.
     pub(super) staging: Option<Staging>,
-    pub(super) manifest: Table,
+    pub(super) manifest: Manifest,
     /// Whether the manifest may be believed: without it nothing is removed.
     pub(super) trusted: bool,
+    /// Where the manifest goes at the end.
+    cache: Option<ManifestCache>,
+    /// Better stamps of files that stay, for the next commit.
+    pub(super) refreshed: Mutex<Vec<(Box<str>, Stamp)>>,
     pub(super) group: Option<u32>,
     pub(super) warnings: Diagnostics,
     pub(super) made_root: bool,
+    /// Whether a commit was begun, and whether it ended well.
+    pub(super) begun: bool,
     pub(super) done: bool,
     _lock: Option<Lock>,
 }
@@ -45,6 +55,17 @@ impl Transaction {
     /// Errors: another build holds the lock for longer than `lock_wait`, a place that cannot be used, an
     /// unknown or refused group, an error of the system.
     pub fn begin(options: &Options) -> Result<Self, Fault> {
+        Self::start(options, None)
+    }
+
+    /// The same, without reading a manifest that `cache` still has. At the end the cache has the new one.
+    ///
+    /// Errors: as [`Transaction::begin`].
+    pub fn begin_with(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
+        Self::start(options, Some(cache).filter(|_| !options.dry_run))
+    }
+
+    fn start(options: &Options, cache: Option<&ManifestCache>) -> Result<Self, Fault> {
         let state = state_directory(options)?;
         let group = options.group.as_deref().map(accounts::group).transpose()?;
         check_out(&options.out)?;
@@ -66,17 +87,24 @@ impl Transaction {
             options: options.clone(),
             tree: open_tree(options)?,
             staging: None,
-            manifest: Table::empty(),
+            manifest: Manifest::empty(),
             trusted: true,
+            cache: cache.cloned(),
+            refreshed: Mutex::default(),
             group,
             warnings: Diagnostics::default(),
             made_root,
+            begun: false,
             done: false,
             _lock: lock,
             state,
         };
-        transaction.manifest = transaction.read(Kind::Manifest)?.unwrap_or_else(Table::empty);
-        if let Some(journal) = transaction.read(Kind::Journal)? {
+        let journal = transaction.journal()?;
+        match cache.map(|cache| cache.take(&transaction.state)).transpose()?.flatten() {
+            Some(manifest) => transaction.manifest = manifest,
+            None => transaction.load(journal.is_some())?,
+        }
+        if let Some(journal) = journal {
             transaction.recover(&journal)?;
         }
         if !options.dry_run {
@@ -94,11 +122,14 @@ impl Transaction {
             state: PathBuf::new(),
             tree: None,
             staging: None,
-            manifest: Table::empty(),
+            manifest: Manifest::empty(),
             trusted: true,
+            cache: None,
+            refreshed: Mutex::default(),
             group: None,
             warnings: Diagnostics::default(),
             made_root: false,
+            begun: false,
             done: false,
             _lock: None,
         }
@@ -110,61 +141,118 @@ impl Transaction {
     /// Errors: a static file that cannot be read, an error of the system.
     pub fn stage(&self, artifact: &Artifact) -> Result<Staged, Fault> {
         match (&self.staging, &self.tree) {
-            (Some(staging), Some(tree)) => staging.stage(tree, artifact),
-            (_, tree) => staging::compare_only(tree.as_ref(), artifact, self.group),
+            (Some(staging), Some(tree)) => staging.stage(tree, &self.manifest, artifact),
+            (_, tree) => staging::compare_only(tree.as_ref(), &self.manifest, artifact, self.group),
         }
     }
 
-    /// Makes everything that was staged the content of out/, and removes what earlier builds wrote and this
-    /// one does not plan. All checks come before the first change.
+    /// Makes what was staged the content of out/, and removes what earlier builds wrote for the owners in
+    /// `scope` and this one does not plan. All checks come before the first change.
     ///
     /// Errors: every collision, foreign file, link or directory in the way, the guard against mass removal,
-    /// an error of the system; each says whether anything was changed.
-    pub fn commit(mut self, staged: Vec<Staged>, failed: &Failed) -> Result<Report, Diagnostics> {
-        let report = commit(&self, staged, failed)?;
-        self.done = true;
-        Ok(report)
+    /// a partial scope without a sound manifest, an error of the system; each says whether anything was
+    /// changed.
+    pub fn commit(self, staged: Vec<Staged>, scope: &Scope) -> Result<Report, Diagnostics> {
+        Ok(self.commit_and_hold(staged, scope)?.0)
     }
 
-    /// Reads the manifest or the journal, if there is one; a damaged one is empty.
-    fn read(&mut self, kind: Kind) -> Result<Option<Table>, Fault> {
-        let path = self.state.join(kind.file());
+    /// The same, and keeps the lock until the second value is dropped: the pipeline's own state is written
+    /// under it.
+    ///
+    /// Errors: as [`Transaction::commit`].
+    pub fn commit_and_hold(
+        mut self,
+        staged: Vec<Staged>,
+        scope: &Scope,
+    ) -> Result<(Report, Committed), Diagnostics> {
+        self.begun = true;
+        let report = commit(&mut self, staged, scope)?;
+        self.done = true;
+        // Nothing is staged any more, and the lock may be held for a while yet.
+        Ok((report, Committed { transaction: self }))
+    }
+
+    /// What names the manifest that this transaction goes on from: see [`super::manifest_id`]. `None` where
+    /// there is none that can be believed; then only a commit of everything can be made.
+    pub fn manifest_id(&self) -> Option<[u8; 20]> {
+        self.manifest.id().filter(|_| self.trusted)
+    }
+
+    /// Reads the journal, if there is one; a damaged one is empty.
+    fn journal(&mut self) -> Result<Option<Table>, Fault> {
+        let path = self.state.join(Kind::Journal.file());
         let bytes = gone_is_none(fs::read(&path)).map_err(|e| system(&e, "read", &path))?;
         Ok(bytes.map(|bytes| {
-            Table::decode(kind, bytes).unwrap_or_else(|what| {
-                self.trusted &= kind == Kind::Journal;
-                self.warnings.push(damaged(kind, &path, what));
+            Table::decode(Kind::Journal, bytes).unwrap_or_else(|what| {
+                self.warnings.push(damaged(Kind::Journal, &path, what));
                 Table::empty()
             })
         }))
     }
 
+    /// Reads the manifest; a damaged one is empty. A build that was killed may leave a torn change behind,
+    /// and a journal that has all that the change had.
+    fn load(&mut self, journal: bool) -> Result<(), Fault> {
+        let (kind, what) = match Manifest::load(&self.state)? {
+            Loaded::Nothing => return Ok(()),
+            Loaded::Whole(manifest) => {
+                self.manifest = manifest;
+                return Ok(());
+            }
+            Loaded::Torn(manifest) => {
+                self.manifest = manifest;
+                if journal {
+                    return Ok(());
+                }
+                (Kind::Changes, "its end is missing or damaged")
+            }
+            Loaded::Damaged(what) => (Kind::Manifest, what),
+        };
+        self.trusted = false;
+        self.warnings.push(damaged(kind, &self.state.join(kind.file()), what));
+        Ok(())
+    }
+
     /// After a build that did not end: what it planned counts as provc's from now on. Where the disk has
     /// neither the old bytes nor the new ones (the power went, and the build was not durable) it still does.
     fn recover(&mut self, journal: &Table) -> Result<(), Fault> {
-        let mut records: BTreeMap<&str, Record<'_>> =
-            self.manifest.iter().map(|record| (record.path, record)).collect();
-        for record in journal.iter() {
+        let mut from_journal = BTreeMap::new();
+        for (i, record) in (0..journal.len()).filter_map(|i| Some((i, journal.record(i)?))) {
             let Some(tree) = &self.tree else { break };
             let found = standing(tree, record).map_err(|e| system(&e, "read", &tree.shown(record.path)))?;
-            match found {
-                Found::Intact => drop(records.insert(record.path, record)),
-                Found::Edited => drop(records.entry(record.path).or_insert(record)),
-                Found::Gone => {}
+            let counts = match found {
+                Found::Intact => true,
+                Found::Edited => self.manifest.find(record.path).is_none(),
+                Found::Gone => false,
+            };
+            if counts {
+                from_journal.insert(record.path, (i, record));
             }
         }
-        let directories: BTreeSet<&str> = self.manifest.directories().chain(journal.directories()).collect();
-        let records: Vec<_> = records.into_values().collect();
-        let directories: Vec<_> = directories.into_iter().collect();
-        let bytes = Table::encode(Kind::Manifest, &records, &directories);
-        if !self.options.dry_run {
-            self.save(Kind::Manifest.file(), &bytes)?;
-            let path = self.state.join(Kind::Journal.file());
-            fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))?;
+        let known = self.manifest.iter().filter(|record| !from_journal.contains_key(record.path));
+        let mut records: Vec<Record<'_>> = known.chain(from_journal.values().map(|found| found.1)).collect();
+        records.sort_unstable_by_key(|record| record.path);
+        let shared = records.iter().enumerate().filter(|(_, record)| record.shared);
+        let shares = shared.flat_map(|(at, record)| {
+            let claims = match from_journal.get(record.path) {
+                Some((i, _)) => journal.claims(*i),
+                None => self.manifest.claims(record),
+            };
+            claims.into_iter().map(move |claim| (at, claim))
+        });
+        let shares = shares.collect();
+        let made = self.manifest.directories().into_iter().map(Entry::Made);
+        let entries: BTreeSet<Entry<'_>> = made.chain(journal.entries()).collect();
+        let entries = entries.into_iter().collect();
+        let mut parts = Parts { records, shares, entries, ..Parts::default() };
+        let body = self.manifest.encode_all(&mut parts);
+        if self.options.dry_run {
+            self.manifest.replace_in_memory(body);
+            return Ok(());
         }
-        // Made of two tables that were checked.
-        self.manifest = Table::decode(Kind::Manifest, bytes).unwrap_or_else(|_| Table::empty());
-        Ok(())
+        self.manifest.replace(body, true, &self.state)?;
+        let path = self.state.join(Kind::Journal.file());
+        fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))
     }
 
     /// Removes the temporaries of this build or of one that did not end.
@@ -177,17 +265,6 @@ impl Transaction {
         let path = self.state.join(staging::DIRECTORY);
         clear_staging(&path).map_err(|e| system(&e, "clean", &path))
     }
-
-    /// Replaces a file of the state directory in one step.
-    pub(super) fn save(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
-        let (path, new) = (self.state.join(name), self.state.join(format!("{name}.new")));
-        let write = || -> io::Result<()> {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(bytes)?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(|e| system(&e, "write", &path))
-    }
 }
 
 impl Drop for Transaction {
@@ -197,6 +274,9 @@ impl Drop for Transaction {
         }
         // Nothing can be reported from here; what stays is cleared by the next build.
         let _ = self.clear();
+        if let Some(cache) = self.cache.take().filter(|_| self.trusted && (self.done || !self.begun)) {
+            cache.put(&self.state, std::mem::replace(&mut self.manifest, Manifest::empty()));
+        }
         if self.made_root && !self.done {
             let _ = fs::remove_dir(&self.options.out);
         }
@@ -303,7 +383,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), Fault> {
 
 fn damaged(kind: Kind, path: &Path, what: &str) -> Diagnostic {
     let (so, help) = match kind {
-        Kind::Manifest => (
+        Kind::Manifest | Kind::Changes => (
             "every file is compared and none is removed",
             "a build that succeeds writes a new one; remove by hand what should no longer be in out/",
         ),

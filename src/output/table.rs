@@ -1,43 +1,58 @@
-//! The file format of the manifest and of the crash journal: which paths a build wrote, with digest and
-//! owner.
+//! The file format of the manifest, of what partial builds add to it, and of the crash journal: which paths
+//! a build wrote, with digest, owner and what `stat` said.
 //!
 //! Removal follows what stands here, so a table counts only if its checksum, its bounds and every path in
 //! it hold; a damaged one is worth as much as none. Fixed-size records sorted by path, with the texts
-//! behind them, can be searched where they lie and mapped into memory; the header tells the size of a
-//! record, so that fields can be added at its end without orphaning what older builds wrote.
+//! behind them, are searched where they lie: opening a table builds nothing. The header tells the size of a
+//! record, so that fields can be added at its end.
 //!
 //! All numbers are little-endian:
 //!
 //! | part | layout |
 //! |---|---|
-//! | header | magic 8, version 4, record size 4, records 8, owners 8, directories 8, text length 8 |
-//! | record | text offset 8, length 4, owner index 4, size 8, sha1 20, flags 4 (bit 0: sensitive) |
-//! | owner | kind 4 (0 static, 1 plugin, 2 device), text length 4, text offset 8 |
-//! | directory | reserved 4, text length 4, text offset 8 |
+//! | header | magic 8, version 4, record size 4, generation 8, records 8, owners 8, entries 8, shares 8, text length 8, checksum of the table before 20, reserved 4 |
+//! | record | text offset 8, length 4, owner index 4, size 8, sha1 20, flags 4 (bit 0 sensitive, 1 shared, 2 stamped, 3 settled), mtime 8, ctime 8 (ns), inode 8 |
+//! | owner | kind 4 (0 static, 1 plugin, 2 device), text length 4, text offset 8; sorted |
+//! | entry | kind 4 (0 a directory that provc made, 1 one that it no longer has, 2 a file that it no longer has), text length 4, text offset 8; sorted |
+//! | share | record index 4, owner index 4, flags 4 (bit 0 sensitive); all owners of shared records, sorted |
 //! | text | paths and ids, UTF-8 |
-//! | end | sha1 20 of everything before |
+//! | end | sha1 20 of the header and of the xxh3 (128 bits) of the rest: sha1 alone would take most of the time of opening |
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 use sha1::{Digest, Sha1};
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Owner, path};
+use super::path;
+use super::record::{Claim, OwnerRef, Record, Stamp};
 
-/// A sha1 digest of a file's bytes.
-pub(super) type FileDigest = [u8; 20];
+/// The checksum at the end of a table, by which other tables and the pipeline's state name it.
+pub(super) type Id = [u8; ID];
 
-const VERSION: u32 = 1;
-const HEADER: usize = 48;
-const RECORD: usize = 48;
+pub(super) const HEADER: usize = 88;
+pub(super) const ID: usize = 20;
+const VERSION: u32 = 2;
+const RECORD: usize = 72;
 const ENTRY: usize = 16;
-const DIGEST: usize = 20;
-const SENSITIVE: u32 = 1;
+const SHARE: usize = 12;
+const AFTER: usize = 64;
 
-/// Which of the two files.
+const SENSITIVE: u32 = 1;
+const SHARED: u32 = 2;
+const STAMPED: u32 = 4;
+const SETTLED: u32 = 8;
+
+/// What does not add up.
+const BOUNDS: &str = "its parts do not add up";
+
+/// Which of the files.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
-    /// What the last build left in out/.
+    /// What the last full build left in out/.
     Manifest,
+    /// What partial builds changed since.
+    Changes,
     /// What a build was about to write.
     Journal,
 }
@@ -47,6 +62,7 @@ impl Kind {
     pub(super) fn file(self) -> &'static str {
         match self {
             Self::Manifest => "manifest",
+            Self::Changes => "manifest.changes",
             Self::Journal => "journal",
         }
     }
@@ -54,19 +70,47 @@ impl Kind {
     fn magic(self) -> [u8; 8] {
         match self {
             Self::Manifest => *b"provcman",
+            Self::Changes => *b"provcchg",
             Self::Journal => *b"provcjnl",
         }
     }
 }
 
-/// One file of a build.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Record<'a> {
-    pub(super) path: &'a str,
-    pub(super) digest: FileDigest,
-    pub(super) size: u64,
-    pub(super) sensitive: bool,
-    pub(super) owner: &'a Owner,
+/// What an entry says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Entry<'a> {
+    Made(&'a str),
+    Unmade(&'a str),
+    Gone(&'a str),
+}
+
+impl<'a> Entry<'a> {
+    fn parts(self) -> (u32, &'a str) {
+        match self {
+            Self::Made(path) => (0, path),
+            Self::Unmade(path) => (1, path),
+            Self::Gone(path) => (2, path),
+        }
+    }
+
+    fn from_parts(kind: u32, path: &'a str) -> Option<Self> {
+        [Self::Made(path), Self::Unmade(path), Self::Gone(path)].into_iter().find(|e| e.parts().0 == kind)
+    }
+}
+
+/// What a table is made of.
+#[derive(Default)]
+pub(super) struct Parts<'a> {
+    /// Sorted by path, without repetition.
+    pub(super) records: Vec<Record<'a>>,
+    /// All claims of the shared ones, by index into `records`, sorted.
+    pub(super) shares: Vec<(usize, Claim<'a>)>,
+    /// Sorted.
+    pub(super) entries: Vec<Entry<'a>>,
+    /// The table that this one goes on from.
+    pub(super) after: Id,
+    /// How often the manifest was written; two writes with equal content are still two.
+    pub(super) generation: u64,
 }
 
 /// A verified table.
@@ -74,10 +118,14 @@ pub(super) struct Table {
     bytes: Vec<u8>,
     record_size: usize,
     records: usize,
+    owners: usize,
+    entries: usize,
+    shares: usize,
     text_at: usize,
-    text_len: usize,
-    owners: Vec<Owner>,
-    directories: Vec<Box<str>>,
+    /// How many of the records before each are not sensitive.
+    open: OnceLock<Vec<u32>>,
+    /// Records by owner: where each owner's begin, and their indexes.
+    owned: OnceLock<(Vec<u32>, Vec<u32>)>,
 }
 
 impl Table {
@@ -87,112 +135,108 @@ impl Table {
             bytes: Vec::new(),
             record_size: RECORD,
             records: 0,
+            owners: 0,
+            entries: 0,
+            shares: 0,
             text_at: 0,
-            text_len: 0,
-            owners: Vec::new(),
-            directories: Vec::new(),
+            open: OnceLock::new(),
+            owned: OnceLock::new(),
         }
-    }
-
-    /// Writes a table. `records` and `directories` are sorted by path, without repetition.
-    pub(super) fn encode(kind: Kind, records: &[Record<'_>], directories: &[&str]) -> Vec<u8> {
-        let owners: BTreeMap<&Owner, u32> = records.iter().map(|r| (r.owner, 0)).collect();
-        let owners: BTreeMap<&Owner, u32> = owners.into_keys().zip(0..).collect();
-        let mut text = String::new();
-        let mut body =
-            Vec::with_capacity(HEADER + records.len() * RECORD + (owners.len() + directories.len()) * ENTRY);
-        body.extend(kind.magic());
-        body.extend(VERSION.to_le_bytes());
-        body.extend((RECORD as u32).to_le_bytes());
-        for count in [records.len(), owners.len(), directories.len(), 0] {
-            body.extend((count as u64).to_le_bytes());
-        }
-        for record in records {
-            let (offset, length) = append(&mut text, record.path);
-            body.extend(offset.to_le_bytes());
-            body.extend(length.to_le_bytes());
-            body.extend(owners.get(record.owner).copied().unwrap_or_default().to_le_bytes());
-            body.extend(record.size.to_le_bytes());
-            body.extend(record.digest);
-            body.extend(if record.sensitive { SENSITIVE } else { 0 }.to_le_bytes());
-        }
-        let owners = owners.into_keys().map(|owner| (owner.kind(), owner.id()));
-        for (kind, entry) in owners.chain(directories.iter().map(|directory| (0, *directory))) {
-            let (offset, length) = append(&mut text, entry);
-            body.extend(kind.to_le_bytes());
-            body.extend(length.to_le_bytes());
-            body.extend(offset.to_le_bytes());
-        }
-        if let Some(length) = body.get_mut(HEADER - 8..HEADER) {
-            length.copy_from_slice(&(text.len() as u64).to_le_bytes());
-        }
-        body.extend(text.as_bytes());
-        let digest = Sha1::digest(&body);
-        body.extend(digest);
-        body
     }
 
     /// Reads a table, or says what is wrong with it. Any bytes are answered.
     pub(super) fn decode(kind: Kind, bytes: Vec<u8>) -> Result<Self, &'static str> {
-        let size = bytes.len().checked_sub(DIGEST).ok_or("it is cut short")?;
-        let (body, digest) = bytes.split_at_checked(size).ok_or("it is cut short")?;
+        let size = bytes.len().checked_sub(ID).ok_or("it is cut short")?;
+        let (body, id) = bytes.split_at_checked(size).ok_or("it is cut short")?;
         if !body.starts_with(&kind.magic()) {
             return Err("it is not such a file");
         }
-        if Sha1::digest(body).as_slice() != digest {
+        if u32_at(body, 8) != Some(VERSION) {
+            return Err("it was written by another version of provc");
+        }
+        if checksum(body).as_slice() != id {
             return Err("its checksum does not match");
         }
         // What follows holds for every file that provc wrote; it is checked all the same, because a
         // checksum is no signature.
-        const BOUNDS: &str = "its parts do not add up";
-        if u32_at(body, 8) != Some(VERSION) {
-            return Err("it was written by another version of provc");
-        }
-        let record_size = u32_at(body, 12).map_or(0, |n| n as usize);
-        let count = |at| u64_at(body, at).and_then(|n| usize::try_from(n).ok()).ok_or(BOUNDS);
-        let (records, owner_count, directory_count, text_len) =
-            (count(16)?, count(24)?, count(32)?, count(40)?);
-        let owners_at = records.checked_mul(record_size).and_then(|n| n.checked_add(HEADER)).ok_or(BOUNDS)?;
-        let entries =
-            owner_count.checked_add(directory_count).and_then(|n| n.checked_mul(ENTRY)).ok_or(BOUNDS)?;
-        let text_at = owners_at.checked_add(entries).ok_or(BOUNDS)?;
-        if record_size < RECORD || text_at.checked_add(text_len) != Some(size) {
+        let layout = Layout::read(body).ok_or(BOUNDS)?;
+        if layout.record_size < RECORD || layout.size != size {
             return Err(BOUNDS);
         }
-        let mut table = Self { record_size, records, text_at, text_len, ..Self::empty() };
-        table.bytes = bytes;
-        table.owners = (0..owner_count)
-            .map(|i| table.owner_at(owners_at + i * ENTRY))
-            .collect::<Option<_>>()
-            .ok_or(BOUNDS)?;
-        let directories_at = owners_at + owner_count * ENTRY;
-        table.directories = (0..directory_count)
-            .map(|i| table.entry_at(directories_at + i * ENTRY).map(Box::from))
-            .collect::<Option<_>>()
-            .ok_or(BOUNDS)?;
-        table.check_paths()?;
+        let table = Self {
+            record_size: layout.record_size,
+            records: layout.records,
+            owners: layout.owners,
+            entries: layout.entries,
+            shares: layout.shares,
+            text_at: layout.text_at,
+            bytes,
+            ..Self::empty()
+        };
+        table.check()?;
         Ok(table)
     }
 
-    fn check_paths(&self) -> Result<(), &'static str> {
-        let mut previous = None;
+    /// The length in bytes of the table that `bytes` begins with, if its header says so.
+    pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+        Layout::read(bytes)?.size.checked_add(ID)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        const PATHS: &str = "it names impossible paths";
+        // Most texts have nothing that needs a closer look at each path.
+        let plain = self.bytes.get(self.text_at..self.text_end()).is_some_and(path::all_plain);
+        let impossible = |path: &str| !(plain && path::is_plain_alone(path)) && path::check(path).is_err();
+        let mut previous = "";
         for i in 0..self.records {
-            let path = self.record(i).ok_or("its parts do not add up")?.path;
-            if path::check(path).is_err() || previous.is_some_and(|p| p >= path) {
-                return Err("it names impossible paths");
+            let (path, owner, flags) = self.key(i).ok_or(BOUNDS)?;
+            if owner >= self.owners {
+                return Err(BOUNDS);
             }
-            previous = Some(path);
+            if impossible(path) || previous >= path {
+                return Err(PATHS);
+            }
+            if flags & SHARED != 0 && self.shares == 0 {
+                return Err(BOUNDS);
+            }
+            previous = path;
         }
-        let sorted = self.directories.is_sorted_by(|a, b| a < b);
-        if !sorted || self.directories.iter().any(|d| path::check(d).is_err()) {
-            return Err("it names impossible directories");
+        let sorted = |i: usize| i == 0 || self.owner(i - 1) < self.owner(i);
+        if !(0..self.owners).all(|i| self.owner(i).is_some() && sorted(i)) {
+            return Err(BOUNDS);
+        }
+        let mut previous = None;
+        for i in 0..self.entries {
+            let entry = self.entry(i).ok_or(BOUNDS)?;
+            if impossible(entry.parts().1) || previous.is_some_and(|previous| previous >= entry) {
+                return Err(PATHS);
+            }
+            previous = Some(entry);
+        }
+        let in_bounds = |i| self.share(i).is_some_and(|(record, _)| record < self.records);
+        if !(0..self.shares).all(in_bounds) || !(0..self.shares).map(|i| self.share(i)).is_sorted() {
+            return Err(BOUNDS);
         }
         Ok(())
     }
 
-    /// Whether this table was read from just these bytes.
-    pub(super) fn is(&self, bytes: &[u8]) -> bool {
-        self.bytes == bytes
+    /// The bytes that it was read from; none for a table that never was on disk.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its checksum.
+    pub(super) fn id(&self) -> Option<Id> {
+        self.bytes.last_chunk().copied()
+    }
+
+    /// The checksum of the table that this one goes on from.
+    pub(super) fn after(&self) -> Id {
+        after(&self.bytes).unwrap_or_default()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        u64_at(&self.bytes, 16).unwrap_or(0)
     }
 
     /// How many files.
@@ -200,56 +244,375 @@ impl Table {
         self.records
     }
 
-    /// The files, sorted by path.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Record<'_>> {
-        (0..self.records).filter_map(|i| self.record(i))
+    /// Where `path` is, or would be, among the records.
+    pub(super) fn position(&self, path: &str) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.records);
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.path(middle).unwrap_or_default().cmp(path) {
+                Ordering::Equal => return Ok(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
     }
 
     /// Looks a file up.
     pub(super) fn find(&self, path: &str) -> Option<Record<'_>> {
-        let (mut low, mut high) = (0, self.records);
+        self.record(self.position(path).ok()?)
+    }
+
+    /// How many of the first `index` files are not sensitive.
+    pub(super) fn open_before(&self, index: usize) -> usize {
+        let open = self.open.get_or_init(|| {
+            let mut sum = 0;
+            let each = (0..self.records).map(|i| {
+                let before = sum;
+                sum += u32::from(self.key(i).is_some_and(|key| key.2 & SENSITIVE == 0));
+                before
+            });
+            let mut all: Vec<u32> = each.collect();
+            all.push(sum);
+            all
+        });
+        open.get(index).map_or(0, |n| *n as usize)
+    }
+
+    /// The indexes of the files that `owner` has a claim to.
+    pub(super) fn owned_by(&self, owner: OwnerRef<'_>) -> &[u32] {
+        let (mut low, mut high) = (0, self.owners);
         while low < high {
             let middle = low.midpoint(high);
-            let record = self.record(middle)?;
-            match record.path.cmp(path) {
-                std::cmp::Ordering::Equal => return Some(record),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+            if self.owner(middle).is_some_and(|found| found < owner) {
+                low = middle + 1
+            } else {
+                high = middle
             }
         }
-        None
+        if self.owner(low) != Some(owner) {
+            return &[];
+        }
+        let (starts, order) = self.owned.get_or_init(|| self.by_owner());
+        let at = |i: usize| starts.get(i).map_or(order.len(), |n| *n as usize);
+        order.get(at(low)..at(low + 1)).unwrap_or_default()
     }
 
-    /// The directories that provc made, sorted.
-    pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
-        self.directories.iter().map(AsRef::as_ref)
+    fn by_owner(&self) -> (Vec<u32>, Vec<u32>) {
+        let claims = || {
+            let firsts = (0..self.records).filter_map(|i| Some((self.key(i)?.1, i as u32)));
+            let shares = (0..self.shares).filter_map(|i| {
+                let share = self.share(i)?;
+                let first = self.key(share.0)?.1 == share.1;
+                (!first).then_some((share.1, share.0 as u32))
+            });
+            firsts.chain(shares)
+        };
+        let mut starts = vec![0u32; self.owners + 1];
+        for (owner, _) in claims() {
+            if let Some(count) = starts.get_mut(owner + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0u32; sum as usize];
+        for (owner, record) in claims() {
+            let Some(place) = next.get_mut(owner) else { continue };
+            if let Some(slot) = order.get_mut(*place as usize) {
+                *slot = record;
+            }
+            *place += 1;
+        }
+        (starts, order)
     }
 
-    fn record(&self, index: usize) -> Option<Record<'_>> {
-        let at = index.checked_mul(self.record_size)?.checked_add(HEADER)?;
-        let bytes = self.bytes.get(at..at.checked_add(RECORD)?)?;
+    /// All owners of a shared record.
+    pub(super) fn claims(&self, index: usize) -> Vec<Claim<'_>> {
+        let first = partition(self.shares, |i| self.share(i).is_some_and(|share| share.0 < index));
+        (first..self.shares)
+            .map_while(|i| self.share(i).filter(|share| share.0 == index).zip(Some(i)))
+            .filter_map(|((_, owner), i)| {
+                let flags = u32_at(&self.bytes, self.shares_at() + i * SHARE + 8)?;
+                Some((self.owner(owner)?, flags & SENSITIVE != 0))
+            })
+            .collect()
+    }
+
+    /// What it says beside its records.
+    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
+        (0..self.entries).filter_map(|i| self.entry(i))
+    }
+
+    /// Whether it says so.
+    pub(super) fn says(&self, wanted: Entry<'_>) -> bool {
+        let at = partition(self.entries, |i| self.entry(i).is_some_and(|found| found < wanted));
+        self.entry(at) == Some(wanted)
+    }
+
+    /// The record at `index`.
+    pub(super) fn record(&self, index: usize) -> Option<Record<'_>> {
+        let bytes = self.row(index)?;
+        let flags = u32_at(bytes, 44)?;
+        let stamp = Stamp {
+            mtime: u64_at(bytes, 48)?.cast_signed(),
+            ctime: u64_at(bytes, 56)?.cast_signed(),
+            inode: u64_at(bytes, 64)?,
+            settled: flags & SETTLED != 0,
+        };
         Some(Record {
             path: self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)?,
-            owner: self.owners.get(u32_at(bytes, 12)? as usize)?,
+            owner: self.owner(u32_at(bytes, 12)? as usize)?,
             size: u64_at(bytes, 16)?,
             digest: bytes.get(24..44)?.try_into().ok()?,
-            sensitive: u32_at(bytes, 44)? & SENSITIVE != 0,
+            sensitive: flags & SENSITIVE != 0,
+            shared: flags & SHARED != 0,
+            stamp: (flags & STAMPED != 0).then_some(stamp),
         })
     }
 
-    fn owner_at(&self, at: usize) -> Option<Owner> {
-        Owner::from_kind(u32_at(&self.bytes, at)?, self.entry_at(at)?)
+    /// The path of the record at `index`.
+    pub(super) fn path(&self, index: usize) -> Option<&str> {
+        let bytes = self.row(index)?;
+        self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)
     }
 
-    fn entry_at(&self, at: usize) -> Option<&str> {
-        self.text(u64_at(&self.bytes, at.checked_add(8)?)?, u32_at(&self.bytes, at.checked_add(4)?)?)
+    /// Path, owner's index and flags of a record.
+    fn key(&self, index: usize) -> Option<(&str, usize, u32)> {
+        let bytes = self.row(index)?;
+        let path = self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)?;
+        Some((path, u32_at(bytes, 12)? as usize, u32_at(bytes, 44)?))
+    }
+
+    fn row(&self, index: usize) -> Option<&[u8]> {
+        if index >= self.records {
+            return None;
+        }
+        let at = HEADER + index * self.record_size;
+        self.bytes.get(at..at + RECORD)
+    }
+
+    fn owner(&self, index: usize) -> Option<OwnerRef<'_>> {
+        if index >= self.owners {
+            return None;
+        }
+        let (kind, id) = self.named(self.owners_at() + index * ENTRY)?;
+        OwnerRef::from_kind(kind, id)
+    }
+
+    fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        if index >= self.entries {
+            return None;
+        }
+        let (kind, path) = self.named(self.owners_at() + (self.owners + index) * ENTRY)?;
+        Entry::from_parts(kind, path)
+    }
+
+    /// Indexes of record and owner.
+    fn share(&self, index: usize) -> Option<(usize, usize)> {
+        if index >= self.shares {
+            return None;
+        }
+        let at = self.shares_at() + index * SHARE;
+        let owner = u32_at(&self.bytes, at + 4)? as usize;
+        (owner < self.owners).then_some((u32_at(&self.bytes, at)? as usize, owner))
+    }
+
+    fn owners_at(&self) -> usize {
+        HEADER + self.records * self.record_size
+    }
+
+    fn shares_at(&self) -> usize {
+        self.owners_at() + (self.owners + self.entries) * ENTRY
+    }
+
+    fn text_end(&self) -> usize {
+        self.bytes.len().saturating_sub(ID)
+    }
+
+    fn named(&self, at: usize) -> Option<(u32, &str)> {
+        let text = self.text(u64_at(&self.bytes, at + 8)?, u32_at(&self.bytes, at + 4)?)?;
+        Some((u32_at(&self.bytes, at)?, text))
     }
 
     fn text(&self, offset: u64, length: u32) -> Option<&str> {
-        let text = self.bytes.get(self.text_at..)?.get(..self.text_len)?;
+        let text = self.bytes.get(self.text_at..self.text_end())?;
         let offset = usize::try_from(offset).ok()?;
         std::str::from_utf8(text.get(offset..offset.checked_add(length as usize)?)?).ok()
     }
+}
+
+/// Where the parts of a table are, as its header says.
+struct Layout {
+    record_size: usize,
+    records: usize,
+    owners: usize,
+    entries: usize,
+    shares: usize,
+    text_at: usize,
+    /// All but the checksum.
+    size: usize,
+}
+
+impl Layout {
+    fn read(body: &[u8]) -> Option<Self> {
+        let count = |at| u64_at(body, at).and_then(|n| usize::try_from(n).ok());
+        let record_size = u32_at(body, 12)? as usize;
+        let (records, owners, entries, shares) = (count(24)?, count(32)?, count(40)?, count(48)?);
+        let text_at = records
+            .checked_mul(record_size)?
+            .checked_add(owners.checked_add(entries)?.checked_mul(ENTRY)?)?
+            .checked_add(shares.checked_mul(SHARE)?)?
+            .checked_add(HEADER)?;
+        let size = text_at.checked_add(count(56)?)?;
+        Some(Self { record_size, records, owners, entries, shares, text_at, size })
+    }
+}
+
+impl Parts<'_> {
+    /// Writes a table, all but its checksum.
+    pub(super) fn encode(&self, kind: Kind) -> Vec<u8> {
+        let (owners, of_records, of_shares) = self.owners();
+        let mut text = String::new();
+        let entries = owners.len() + self.entries.len();
+        let fixed = HEADER + self.records.len() * RECORD + entries * ENTRY + self.shares.len() * SHARE;
+        let texts: usize = self.records.iter().map(|record| record.path.len()).sum::<usize>()
+            + owners.iter().map(|owner| owner.id().len()).sum::<usize>();
+        text.reserve(texts);
+        let mut body = Vec::with_capacity(fixed + texts + ID);
+        body.extend(kind.magic());
+        body.extend(VERSION.to_le_bytes());
+        body.extend((RECORD as u32).to_le_bytes());
+        body.extend(self.generation.to_le_bytes());
+        for count in [self.records.len(), owners.len(), self.entries.len(), self.shares.len(), 0] {
+            body.extend((count as u64).to_le_bytes());
+        }
+        body.extend(self.after);
+        body.extend([0; 4]);
+        for (record, owner) in self.records.iter().zip(of_records) {
+            body.extend(row(record, owner, append(&mut text, record.path)));
+        }
+        let owners = owners.iter().map(|owner| (owner.kind(), owner.id()));
+        for (kind, name) in owners.chain(self.entries.iter().map(|entry| entry.parts())) {
+            let (offset, length) = append(&mut text, name);
+            body.extend(kind.to_le_bytes());
+            body.extend(length.to_le_bytes());
+            body.extend(offset.to_le_bytes());
+        }
+        for ((record, (_, sensitive)), owner) in self.shares.iter().zip(of_shares) {
+            body.extend((*record as u32).to_le_bytes());
+            body.extend(owner.to_le_bytes());
+            body.extend(flag(*sensitive, SENSITIVE).to_le_bytes());
+        }
+        if let Some(length) = body.get_mut(AFTER - 8..AFTER) {
+            length.copy_from_slice(&(text.len() as u64).to_le_bytes());
+        }
+        body.extend(text.as_bytes());
+        body
+    }
+
+    /// All owners, sorted, and the index of the owner of each record and of each share. Owners come in runs,
+    /// because the paths of one device are mostly neighbours; so there is little to sort.
+    fn owners(&self) -> (Vec<OwnerRef<'_>>, Vec<u32>, Vec<u32>) {
+        let all = self.records.iter().map(|record| record.owner);
+        let all = all.chain(self.shares.iter().map(|(_, claim)| claim.0));
+        let mut runs: Vec<(OwnerRef<'_>, u32)> = Vec::new();
+        let mut run_of: Vec<u32> = Vec::with_capacity(self.records.len() + self.shares.len());
+        for owner in all {
+            if runs.last().is_none_or(|last| last.0 != owner) {
+                runs.push((owner, runs.len() as u32));
+            }
+            run_of.push(runs.len() as u32 - 1);
+        }
+        runs.sort();
+        let mut index_of = vec![0u32; runs.len()];
+        let mut owners: Vec<OwnerRef<'_>> = Vec::with_capacity(runs.len());
+        for (owner, run) in runs {
+            if owners.last() != Some(&owner) {
+                owners.push(owner);
+            }
+            if let Some(index) = index_of.get_mut(run as usize) {
+                *index = owners.len() as u32 - 1;
+            }
+        }
+        for run in &mut run_of {
+            *run = index_of.get(*run as usize).copied().unwrap_or(0);
+        }
+        let of_shares = run_of.split_off(self.records.len());
+        (owners, run_of, of_shares)
+    }
+}
+
+fn row(record: &Record<'_>, owner: u32, (offset, length): (u64, u32)) -> [u8; RECORD] {
+    let stamp = record.stamp;
+    let flags = flag(record.sensitive, SENSITIVE)
+        | flag(record.shared, SHARED)
+        | flag(stamp.is_some(), STAMPED)
+        | flag(stamp.is_some_and(|stamp| stamp.settled), SETTLED);
+    let (mtime, ctime, inode) = stamp.map_or((0, 0, 0), |stamp| (stamp.mtime, stamp.ctime, stamp.inode));
+    let mut row = [0; RECORD];
+    let mut rest: &mut [u8] = &mut row;
+    let mut put = |piece: &[u8]| {
+        if let Some((at, after)) = std::mem::take(&mut rest).split_at_mut_checked(piece.len()) {
+            at.copy_from_slice(piece);
+            rest = after;
+        }
+    };
+    put(&offset.to_le_bytes());
+    put(&length.to_le_bytes());
+    put(&owner.to_le_bytes());
+    put(&record.size.to_le_bytes());
+    put(&record.digest);
+    put(&flags.to_le_bytes());
+    put(&mtime.to_le_bytes());
+    put(&ctime.to_le_bytes());
+    put(&inode.to_le_bytes());
+    row
+}
+
+/// Closes a table with its checksum.
+pub(super) fn seal(mut body: Vec<u8>) -> Vec<u8> {
+    let id = checksum(&body);
+    body.extend(id);
+    body
+}
+
+/// The table that these bytes say they go on from.
+pub(super) fn after(bytes: &[u8]) -> Option<Id> {
+    bytes.get(AFTER..)?.first_chunk().copied()
+}
+
+/// The same table, written once more.
+pub(super) fn set_generation(body: &mut [u8], generation: u64) {
+    if let Some(place) = body.get_mut(16..24) {
+        place.copy_from_slice(&generation.to_le_bytes());
+    }
+}
+
+fn checksum(body: &[u8]) -> Id {
+    let (header, rest) = body.split_at(HEADER.min(body.len()));
+    let mut hash = Sha1::new();
+    hash.update(header);
+    hash.update(xxh3_128(rest).to_le_bytes());
+    hash.finalize().into()
+}
+
+fn flag(set: bool, flag: u32) -> u32 {
+    if set { flag } else { 0 }
+}
+
+/// How many of the first `count` indexes come before what is searched.
+pub(super) fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        if before(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 fn append(text: &mut String, piece: &str) -> (u64, u32) {
@@ -260,144 +623,29 @@ fn append(text: &mut String, piece: &str) -> (u64, u32) {
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
+    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// Checks the bytes of a manifest: how many files it lists, or what is wrong with it. For tools and fuzzing.
 pub fn verify_manifest(bytes: &[u8]) -> Result<usize, &'static str> {
     let table = Table::decode(Kind::Manifest, bytes.to_vec())?;
-    let listed = table.iter().filter(|record| table.find(record.path).is_some()).count();
+    let found = |i: &usize| table.record(*i).is_some_and(|record| table.position(record.path) == Ok(*i));
+    let listed = (0..table.len()).filter(found).count();
     if listed == table.len() { Ok(listed) } else { Err("it cannot be searched") }
 }
 
-/// `body` with the magic and the checksum of a manifest, sound or not: lets a fuzzer past both.
+/// `body` with the magic, the version and the checksum of a manifest, sound or not: lets a fuzzer past them.
 pub fn seal_manifest(body: &[u8]) -> Vec<u8> {
     let mut bytes = Kind::Manifest.magic().to_vec();
+    bytes.extend(VERSION.to_le_bytes());
     bytes.extend(body);
-    let digest = Sha1::digest(&bytes);
-    bytes.extend(digest);
-    bytes
+    seal(bytes)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    type Parts = (BTreeMap<String, (u8, u64, bool)>, Vec<String>);
-
-    fn owner(n: u8) -> Owner {
-        match n % 4 {
-            0 => Owner::Static,
-            1 => Owner::Plugin(format!("plugin-{n}")),
-            _ => Owner::Device(format!("00:00:00:00:00:{n:02x}")),
-        }
-    }
-
-    fn encode((files, directories): &Parts) -> Vec<u8> {
-        let owners: Vec<Owner> = files.values().map(|f| owner(f.0)).collect();
-        let records: Vec<Record<'_>> = files
-            .iter()
-            .zip(&owners)
-            .map(|((path, f), owner)| Record { path, digest: [f.0; 20], size: f.1, sensitive: f.2, owner })
-            .collect();
-        let directories: std::collections::BTreeSet<&str> = directories.iter().map(String::as_str).collect();
-        Table::encode(Kind::Manifest, &records, &directories.into_iter().collect::<Vec<_>>())
-    }
-
-    fn parts() -> impl Strategy<Value = Parts> {
-        let file = (any::<u8>(), any::<u64>(), any::<bool>());
-        (
-            proptest::collection::btree_map("[a-zé]{1,8}(/[a-z.-]{3,8}){0,2}", file, 0..20),
-            proptest::collection::vec("[a-z]{1,4}", 0..4),
-        )
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn what_is_written_is_read(parts in parts()) {
-            let bytes = encode(&parts);
-            prop_assert_eq!(verify_manifest(&bytes), Ok(parts.0.len()));
-            let table = Table::decode(Kind::Manifest, bytes.clone()).unwrap();
-            for (record, (path, f)) in table.iter().zip(&parts.0) {
-                prop_assert_eq!(record.path, path);
-                prop_assert_eq!((record.digest, record.size, record.sensitive), ([f.0; 20], f.1, f.2));
-                prop_assert_eq!(record.owner, &owner(f.0));
-            }
-            prop_assert!(table.find("not there").is_none());
-            prop_assert!(table.directories().count() <= parts.1.len());
-            prop_assert!(Table::decode(Kind::Journal, bytes).is_err());
-        }
-
-        #[test]
-        fn one_changed_byte_is_noticed(parts in parts(), at in any::<prop::sample::Index>(), bit in 0..8u8) {
-            let mut bytes = encode(&parts);
-            let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
-            prop_assert!(verify_manifest(&bytes).is_err());
-        }
-
-        #[test]
-        fn a_cut_or_grown_file_is_noticed(parts in parts(), at in any::<prop::sample::Index>()) {
-            let mut bytes = encode(&parts);
-            bytes.push(0);
-            prop_assert!(verify_manifest(&bytes).is_err());
-            bytes.truncate(at.index(bytes.len() - 1));
-            prop_assert!(verify_manifest(&bytes).is_err());
-        }
-
-        /// Someone who can compute a checksum still gets no panic and no path outside out/.
-        #[test]
-        fn a_forged_checksum_brings_no_panic(
-            parts in parts(),
-            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
-        ) {
-            let mut bytes = encode(&parts);
-            bytes.truncate(bytes.len() - DIGEST);
-            for (at, value) in changes {
-                let at = at.index(bytes.len());
-                bytes[at] = value;
-            }
-            let digest = Sha1::digest(&bytes);
-            bytes.extend(digest);
-            if let Ok(table) = Table::decode(Kind::Manifest, bytes) {
-                for record in table.iter() {
-                    prop_assert!(path::check(record.path).is_ok());
-                }
-            }
-        }
-
-        #[test]
-        fn any_bytes_are_answered(bytes in any::<Vec<u8>>()) {
-            prop_assert!(verify_manifest(&bytes).is_err());
-            prop_assert_ne!(verify_manifest(&seal_manifest(&bytes)), Err("its checksum does not match"));
-        }
-    }
-
-    #[test]
-    fn a_longer_record_of_a_later_version_is_read() {
-        let owner = Owner::Static;
-        let record = Record { path: "a", digest: [1; 20], size: 7, sensitive: true, owner: &owner };
-        let mut bytes = Table::encode(Kind::Manifest, &[record], &[]);
-        bytes.truncate(bytes.len() - DIGEST);
-        bytes[12..16].copy_from_slice(&64u32.to_le_bytes());
-        bytes.splice(HEADER + RECORD..HEADER + RECORD, [9; 16]);
-        let digest = Sha1::digest(&bytes);
-        bytes.extend(digest);
-        assert_eq!(Table::decode(Kind::Manifest, bytes).unwrap().find("a"), Some(record));
-    }
-
-    #[test]
-    fn a_path_that_leaves_out_is_refused() {
-        let owner = Owner::Static;
-        let record = Record { path: "../a", digest: [1; 20], size: 7, sensitive: true, owner: &owner };
-        let bytes = Table::encode(Kind::Manifest, &[record], &[]);
-        assert_eq!(verify_manifest(&bytes), Err("it names impossible paths"));
-    }
-}
+#[path = "table_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{Artifact, Content, Failed, Options, OutPath, Owner, Report, Transaction};
+use super::{Artifact, Content, Failed, Options, OutPath, Owner, Report, Scope, Transaction};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 mod access;
@@ -109,7 +109,7 @@ fn build(options: &Options, artifacts: &[Artifact], failed: &Failed) -> Result<R
     let transaction = Transaction::begin(options).map_err(one)?;
     let staged: Result<Vec<_>, _> =
         artifacts.par_iter().map(|artifact| transaction.stage(artifact)).collect();
-    transaction.commit(staged.map_err(one)?, failed)
+    transaction.commit(staged.map_err(one)?, &Scope::All(failed.clone()))
 }
 
 fn device(n: usize) -> Owner {

@@ -174,6 +174,22 @@ pub(super) fn volume(directory: impl AsFd) -> io::Result<Volume> {
     }
 }
 
+/// The directory last used, open: files are sorted, so it is mostly the next one's too.
+#[derive(Default)]
+pub(super) struct Parent<'a> {
+    open: Option<(&'a str, OwnedFd)>,
+}
+
+impl<'a> Parent<'a> {
+    pub(super) fn at(&mut self, tree: &Tree, path: &'a str) -> io::Result<&OwnedFd> {
+        let open = match self.open.take() {
+            Some((last, open)) if last == path => open,
+            _ => tree.directory(path)?,
+        };
+        Ok(&self.open.insert((path, open)).1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

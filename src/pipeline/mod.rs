@@ -20,7 +20,7 @@ pub use view::{Seen, View};
 use self::collect::Collected;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::inventory::{Entry, Resolver};
-use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Transaction};
+use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Scope, Transaction};
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
@@ -131,7 +131,7 @@ fn finish(
     report: &mut Report,
     out: &mut Diagnostics,
 ) {
-    match transaction.commit(all.staged, failed) {
+    match transaction.commit(all.staged, &Scope::All(failed.clone())) {
         Err(problems) => out.append(problems),
         Ok(done) => {
             out.append(done.warnings);

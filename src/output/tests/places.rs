@@ -31,7 +31,7 @@ fn the_state_on_another_file_system() {
     assert_eq!(names.len(), 3);
     assert!(names.iter().all(|name| name.starts_with("a/") && site.mode(name) == 0o600));
     assert_eq!(site.read("a/b"), "1");
-    transaction.commit(staged.into(), &Failed::default()).unwrap();
+    transaction.commit(staged.into(), &Scope::default()).unwrap();
     assert_eq!(texts(&site.options.out), [("a/b".into(), "22".into()), ("a/x/y".into(), "1".into())].into());
     assert_eq!((site.mode("a/b"), site.mode("a/x/y"), site.mode("a")), (0o644, 0o644, 0o755));
     assert!(!site.state().join("temporaries-in-out").exists());

@@ -43,7 +43,7 @@ fn a_build_beside_a_bare_loop() {
         let transaction = Transaction::begin(&site.options).unwrap();
         let staged: Vec<_> = plan.par_iter().map(|a| transaction.stage(a).unwrap()).collect();
         let staging = start.elapsed();
-        transaction.commit(staged, &Failed::default()).unwrap();
+        transaction.commit(staged, &Scope::default()).unwrap();
         (staging, start.elapsed())
     };
     for round in 0..4 {

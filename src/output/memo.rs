@@ -1,0 +1,98 @@
+//! What outlives one build: the manifest in memory, for watch, and the pipeline's own files in the state
+//! directory, which name the manifest that they go with.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Options;
+use super::errors::{Fault, system};
+use super::manifest::{Manifest, id_on_disk};
+use super::state::{Transaction, state_directory};
+
+/// The manifest of the last build, kept in memory. A transaction that begins with it reads the manifest only
+/// if another process has written it since.
+#[derive(Clone, Default)]
+pub struct ManifestCache(Arc<Mutex<Option<(PathBuf, Manifest)>>>);
+
+impl ManifestCache {
+    /// The manifest, if it is still what lies in that state directory.
+    pub(super) fn take(&self, state: &Path) -> Result<Option<Manifest>, Fault> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((place, manifest)) =
+            held.filter(|(place, manifest)| place == state && manifest.id().is_some())
+        else {
+            return Ok(None);
+        };
+        let id = id_on_disk(state).map_err(|e| system(&e, "read the manifest in", &place))?;
+        Ok((id == manifest.id()).then_some(manifest))
+    }
+
+    pub(super) fn put(&self, state: &Path, manifest: Manifest) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((state.to_owned(), manifest));
+    }
+}
+
+/// A commit that has been made, still under the lock.
+pub struct Committed {
+    pub(super) transaction: Transaction,
+}
+
+impl Committed {
+    /// What names the manifest that was written: see [`manifest_id`].
+    pub fn manifest_id(&self) -> Option<[u8; 20]> {
+        self.transaction.manifest_id()
+    }
+
+    /// Replaces one of the pipeline's own files, readable by its owner only, in one step. A dry run writes
+    /// nothing.
+    ///
+    /// Errors: an error of the system; the old file stays.
+    pub fn replace_state(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+        if self.transaction.options.dry_run {
+            return Ok(());
+        }
+        save(&self.transaction.state, name, bytes)
+    }
+}
+
+/// Where the pipeline's own file `name` lies. The names `manifest`, `manifest.changes`, `journal`, `lock`,
+/// `staging` and `temporaries-in-out`, and names that end in `.new`, are taken.
+pub fn state_file(options: &Options, name: &str) -> PathBuf {
+    // Where there is no such directory, no build gets as far as to write it.
+    state_directory(options).unwrap_or_default().join(name)
+}
+
+/// The pipeline's own file `name`; nothing where it is absent or cannot be read, which costs a full build.
+pub fn read_state(options: &Options, name: &str) -> Option<Vec<u8>> {
+    fs::read(state_file(options, name)).ok()
+}
+
+/// What names the manifest on disk, read without reading the manifest: the checksum at its end, or of the
+/// last change to it. Every commit that changes anything in out/ gives another one, and so does the repair
+/// after a build that did not end. `None` where there is no manifest, or none that can be used, and while a
+/// build is at work or was killed.
+pub fn manifest_id(options: &Options) -> Option<[u8; 20]> {
+    let state = state_directory(options).ok()?;
+    let journal = state.join(super::table::Kind::Journal.file());
+    let at_work = fs::symlink_metadata(journal).is_ok();
+    id_on_disk(&state).ok().flatten().filter(|_| !at_work)
+}
+
+/// Replaces a file of the state directory in one step.
+pub(super) fn save(state: &Path, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+    let (path, new) = (state.join(name), state.join(format!("{name}.new")));
+    let write = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file: File = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(bytes)?;
+        fs::rename(&new, &path)
+    };
+    write().map_err(|e| {
+        // Half a file would keep a full disk full.
+        let _ = fs::remove_file(&new);
+        system(&e, "write", &path)
+    })
+}
