@@ -128,11 +128,23 @@ impl<'a> Checks<'a, '_> {
                         self.result.missing.push(directory);
                     } else {
                         self.blocked.insert(directory);
-                        self.problems.push(blocked(directory, kind));
+                        // A file of ours that stays was told of when the plan was made.
+                        if !self.stays(directory) {
+                            self.problems.push(blocked(directory, kind));
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Whether an earlier build wrote a file there that is not to go.
+    fn stays(&self, path: &str) -> bool {
+        self.transaction.manifest.find(path).is_some() && !self.is_stale(path)
+    }
+
+    fn is_stale(&self, path: &str) -> bool {
+        self.plan.stale.binary_search_by(|record| record.path.cmp(path)).is_ok()
     }
 
     fn access_is_right(&self, stat: &Stat, sensitive: bool) -> bool {
@@ -151,6 +163,8 @@ impl<'a> Checks<'a, '_> {
             let ours = || self.transaction.manifest.find(path).is_some();
             match file.standing {
                 Standing::Nothing => {}
+                // Told of when the plan was made.
+                Standing::Directory if self.plan.directories.contains_key(path) => {}
                 Standing::Directory if self.holds_only_what_goes(path) => {}
                 Standing::Directory => self.problems.push(
                     of(
@@ -235,8 +249,7 @@ impl<'a> Checks<'a, '_> {
         if !self.plan.partial {
             return self.plan.kept.iter().any(is_device);
         }
-        let is_stale = |path: &str| self.plan.stale.binary_search_by(|stale| stale.path.cmp(path)).is_ok();
-        self.transaction.manifest.iter().any(|record| is_device(&record) && !is_stale(record.path))
+        self.transaction.manifest.iter().any(|record| is_device(&record) && !self.is_stale(record.path))
     }
 
     fn cannot_read(&mut self, error: &io::Error, path: &str) {

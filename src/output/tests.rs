@@ -14,6 +14,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 mod access;
 mod build;
 mod crash;
+mod memory;
+mod partial;
 mod places;
 mod random;
 mod refuse;
@@ -55,7 +57,7 @@ impl Site {
     }
 
     fn build(&self, artifacts: &[Artifact]) -> Result<Report, Diagnostics> {
-        build(&self.options, artifacts, &Failed::default())
+        build(&self.options, artifacts, &Scope::default())
     }
 
     fn build_with(
@@ -65,7 +67,7 @@ impl Site {
     ) -> Result<Report, Diagnostics> {
         let mut options = self.options.clone();
         change(&mut options);
-        build(&options, artifacts, &Failed::default())
+        build(&options, artifacts, &Scope::default())
     }
 
     /// Every path below the place with kind, mode, owner, time of change and content.
@@ -100,7 +102,7 @@ fn texts(root: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn build(options: &Options, artifacts: &[Artifact], failed: &Failed) -> Result<Report, Diagnostics> {
+fn build(options: &Options, artifacts: &[Artifact], scope: &Scope) -> Result<Report, Diagnostics> {
     let one = |fault: Box<Diagnostic>| {
         let mut all = Diagnostics::default();
         all.push(*fault);
@@ -109,7 +111,7 @@ fn build(options: &Options, artifacts: &[Artifact], failed: &Failed) -> Result<R
     let transaction = Transaction::begin(options).map_err(one)?;
     let staged: Result<Vec<_>, _> =
         artifacts.par_iter().map(|artifact| transaction.stage(artifact)).collect();
-    transaction.commit(staged.map_err(one)?, &Scope::All(failed.clone()))
+    transaction.commit(staged.map_err(one)?, scope)
 }
 
 fn device(n: usize) -> Owner {

@@ -161,7 +161,7 @@ fn a_failed_device_keeps_its_files() {
     let plan = [file("a", "1", device(1)), file("b", "1", device(2)), file("c", "1", device(3))];
     site.build(&plan).unwrap();
     let failed = Failed { owners: [device(2)].into(), inputs_incomplete: false };
-    let report = build(&site.options, &[file("a", "2", device(1))], &failed).unwrap();
+    let report = build(&site.options, &[file("a", "2", device(1))], &failed.clone().into()).unwrap();
     assert_eq!(paths(&report.removed), ["c"]);
     assert_eq!((site.read("a"), site.read("b")), ("2".into(), "1".into()));
     // Still owned: healed, it is removed like any other.
@@ -174,7 +174,7 @@ fn nothing_is_removed_while_inputs_are_incomplete() {
     let site = Site::new();
     site.build(&many(50)).unwrap();
     let failed = Failed { inputs_incomplete: true, ..Failed::default() };
-    let report = build(&site.options, &[], &failed).unwrap();
+    let report = build(&site.options, &[], &failed.clone().into()).unwrap();
     assert!(report.removed.is_empty());
     assert_eq!(texts(&site.options.out).len(), 50);
     assert_eq!(owned_files(&site.options).unwrap().len(), 50);

@@ -77,7 +77,7 @@ fn a_failed_device_keeps_what_a_crashed_build_left() {
     stopping(Stop::Crash(2), || site.build(&plan("new")[..3]));
     let failed = Failed { owners: (0..3).map(device).collect(), inputs_incomplete: false };
     let before = texts(&site.options.out);
-    build(&site.options, &[file("z", "1", device(9))], &failed).unwrap();
+    build(&site.options, &[file("z", "1", device(9))], &failed.clone().into()).unwrap();
     // Their records are those of the bytes on disk, so they can be removed later.
     let report = site.build(&[file("z", "1", device(9))]).unwrap();
     assert!(report.warnings.is_empty());

@@ -191,7 +191,7 @@ fn a_second_build_waits_and_then_names_the_first() {
     let waiting = std::thread::spawn({
         let mut options = site.options.clone();
         options.lock_wait = Duration::from_secs(30);
-        move || build(&options, &many(2), &Failed::default()).is_ok()
+        move || build(&options, &many(2), &Scope::default()).is_ok()
     });
     std::thread::sleep(Duration::from_millis(100));
     drop(first);
