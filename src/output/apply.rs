@@ -279,6 +279,8 @@ impl<'a> Apply<'a> {
         let mut parent = Parent::default();
         for (record, _) in self.checked.remove.iter().filter(|(_, way)| *way == in_the_way) {
             let (above, name) = split(record.path);
+            #[cfg(test)]
+            stop::step(self.stop).map_err(|e| self.fault(&e, "remove", record.path))?;
             let at = match parent.at(self.tree, above) {
                 Err(e) if Errno::from_io_error(&e) == Some(Errno::NOENT) => continue,
                 other => other.map_err(|e| self.fault(&e, "open", above))?,

@@ -36,6 +36,7 @@ pub(super) fn settle(transaction: &mut Transaction, settled: Settled) -> Result<
 }
 
 fn end(transaction: &mut Transaction, settled: Settled) -> Result<(), Fault> {
+    step(transaction)?;
     match settled.update {
         Update::Nothing => {}
         Update::All(body) => transaction.manifest.replace(body, false, &transaction.state)?,
@@ -45,6 +46,7 @@ fn end(transaction: &mut Transaction, settled: Settled) -> Result<(), Fault> {
     if transaction.options.durable && !settled.idle {
         transaction.sync(tree, staging, volume(tree.root()).ok() != volume(staging.root()).ok())?;
     }
+    step(transaction)?;
     for temp in settled.spare.iter().filter(|temp| matches!(temp, Temp::Tree(..))) {
         staging.discard(tree, temp);
     }
@@ -53,6 +55,14 @@ fn end(transaction: &mut Transaction, settled: Settled) -> Result<(), Fault> {
         let path = transaction.state.join(name);
         fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))?;
     }
+    Ok(())
+}
+
+/// Where a test may stop.
+fn step(transaction: &Transaction) -> Result<(), Fault> {
+    #[cfg(test)]
+    super::stop::step(super::stop::stop()).map_err(|e| system(&e, "write to", &transaction.state))?;
+    let _ = transaction;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Any sequence of builds: the tree is exactly the last set, with the foreign files.
+//! Any sequence of builds, full and partial, some of them killed: the tree is exactly the last set, with the
+//! foreign files.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::output::stop::{Stop, stopping};
+use crate::output::{ManifestCache, manifest_id, owned_files};
 
 #[derive(Clone, Debug)]
 struct Step {
@@ -94,6 +96,143 @@ proptest! {
                 }
                 prop_assert_eq!(site.build(&list).unwrap().written.len(), 0);
                 prop_assert_eq!(listing(&site.options.out), after);
+            }
+        }
+    }
+}
+
+/// What each of three devices plans: text and secrecy by path.
+type World = Vec<BTreeMap<String, (u8, bool)>>;
+
+#[derive(Clone, Debug)]
+struct Edit {
+    /// New plans of some devices.
+    plans: BTreeMap<usize, BTreeMap<String, (u8, bool)>>,
+    /// Whether all plans are those of the last build that ended well, as after an edit is taken back.
+    back: bool,
+    /// Where the build is stopped, and whether by a crash or by a full disk.
+    stop: Option<(usize, bool)>,
+    /// Whether the manifest is kept in memory.
+    cached: bool,
+}
+
+/// Mostly the same, so that more paths are shared than in dispute.
+fn text() -> impl Strategy<Value = u8> {
+    prop_oneof![9 => Just(0), 1 => Just(1)]
+}
+
+fn edits() -> impl Strategy<Value = Vec<Edit>> {
+    let plan =
+        proptest::collection::btree_map("c|[ab]|[cd]/[ab]|[cd]/[cd]/[ab]", (text(), any::<bool>()), 0..4);
+    let plans = proptest::collection::btree_map(0..3usize, plan, 0..3);
+    let stop = proptest::option::weighted(0.4, (0..9usize, any::<bool>()));
+    let edit = (plans, any::<bool>(), stop, any::<bool>()).prop_map(|(plans, back, stop, cached)| Edit {
+        plans,
+        back,
+        stop,
+        cached,
+    });
+    proptest::collection::vec(edit, 1..10)
+}
+
+fn planned(world: &World, devices: &BTreeSet<usize>) -> Vec<Artifact> {
+    let all = devices.iter().flat_map(|n| world[*n].iter().map(|planned| (*n, planned)));
+    all.map(|(n, (path, (text, sensitive)))| Artifact {
+        sensitive: *sensitive,
+        ..file(path, &format!("text {text}"), device(n))
+    })
+    .collect()
+}
+
+fn modes(site: &Site) -> BTreeMap<PathBuf, (u32, String)> {
+    let out = &site.options.out;
+    if !out.exists() {
+        return BTreeMap::new();
+    }
+    let all = listing(out).into_keys().filter(|path| path != out).map(|path| {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let mode = fs::symlink_metadata(&path).unwrap().mode();
+        (path.strip_prefix(out).unwrap().to_owned(), (mode, text))
+    });
+    all.collect()
+}
+
+/// As the pipeline does: a part, if the manifest is the one of the last build that ended well.
+fn next_build(
+    site: &Site,
+    cache: Option<&ManifestCache>,
+    world: &World,
+    changed: &BTreeSet<usize>,
+    last: Option<[u8; 20]>,
+) -> Result<(bool, Option<[u8; 20]>), Diagnostics> {
+    let transaction = match cache {
+        Some(cache) => Transaction::begin_with(&site.options, cache),
+        None => Transaction::begin(&site.options),
+    }
+    .unwrap();
+    let part = last.is_some() && transaction.manifest_id() == last;
+    let devices = if part { changed.clone() } else { (0..3).collect() };
+    let owners = devices.iter().map(|n| device(*n)).collect();
+    let staged = planned(world, &devices).iter().map(|a| transaction.stage(a).unwrap()).collect();
+    let failed = Failed::default();
+    let scope = if part { Scope::Only { owners, failed } } else { Scope::All(failed) };
+    let (report, held) = transaction.commit_and_hold(staged, &scope)?;
+    assert!(report.warnings.is_empty() && report.adopted.is_empty(), "{report:?}");
+    Ok((part, held.manifest_id()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn partial_builds_end_where_a_clean_build_does(edits in edits()) {
+        let mut site = Site::new();
+        site.options.allow_removals = true;
+        let cache = ManifestCache::default();
+        let mut world: World = vec![BTreeMap::new(); 3];
+        let (mut built, mut last) = (world.clone(), None);
+        for edit in &edits {
+            if edit.back {
+                world = built.clone();
+            } else {
+                for (n, plan) in &edit.plans {
+                    world[*n] = plan.clone();
+                }
+            }
+            let changed: BTreeSet<usize> = (0..3).filter(|n| world[*n] != built[*n]).collect();
+            let cache = edit.cached.then_some(&cache);
+            if let Some((after, crash)) = edit.stop {
+                let stop = if crash { Stop::Crash(after) } else { Stop::Full(after) };
+                let ended = stopping(stop, || next_build(&site, cache, &world, &changed, last));
+                if let Some(Ok((_, id))) = ended {
+                    (built, last) = (world.clone(), id);
+                }
+                continue;
+            }
+            let clean = Site::new();
+            let wanted = clean.build(&planned(&world, &(0..3).collect()));
+            let before = modes(&site);
+            match next_build(&site, cache, &world, &changed, last) {
+                Ok((_, id)) => {
+                    prop_assert!(wanted.is_ok(), "{:?}", world);
+                    prop_assert_eq!(modes(&site), modes(&clean));
+                    prop_assert_eq!(manifest_id(&site.options), id);
+                    let records = |site: &Site| -> Vec<_> {
+                        let all = owned_files(&site.options).unwrap().into_iter();
+                        all.map(|f| (f.path, f.owner, f.size, f.sensitive, f.present)).collect()
+                    };
+                    prop_assert_eq!(records(&site), records(&clean));
+                    (built, last) = (world.clone(), id);
+                    let wrong = Transaction::begin(&site.options).unwrap().verify_standing().unwrap();
+                    prop_assert!(wrong.is_empty());
+                }
+                Err(problems) => {
+                    let codes = |problems: &Diagnostics| -> BTreeSet<_> {
+                        problems.iter().map(|d| d.code).collect()
+                    };
+                    prop_assert_eq!(codes(&problems), codes(&wanted.unwrap_err()));
+                    prop_assert_eq!(modes(&site), before);
+                }
             }
         }
     }

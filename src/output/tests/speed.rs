@@ -69,3 +69,92 @@ fn a_build_beside_a_bare_loop() {
         }
     }
 }
+
+/// `cargo test --release --lib output::tests::speed::a_manifest -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "it measures, and tells")]
+fn a_manifest_of_many_files() {
+    use crate::output::manifest::Manifest;
+    use crate::output::table::{Kind, Table};
+    use crate::output::{ManifestCache, manifest_id};
+    use std::time::Instant;
+
+    let devices = 100_000;
+    let owner =
+        |n: usize| Owner::Device(format!("00:15:65:{:02x}:{:02x}:{:02x}", n >> 16, n >> 8 & 255, n & 255));
+    let files = |n: usize, text: &str| {
+        [
+            Artifact { sensitive: true, ..file(&format!("Yealink/001565{n:06x}.cfg"), text, owner(n)) },
+            file(&format!("Yealink/001565{n:06x}-contacts.xml"), text, owner(n)),
+        ]
+    };
+    let site = Site::new();
+    fn timed<T>(what: &str, work: impl Fn() -> T) -> T {
+        let mut best: Option<(Duration, Duration, T)> = None;
+        for _ in 0..5 {
+            let cpu = || {
+                let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+                Duration::new(now.tv_sec.cast_unsigned(), u32::try_from(now.tv_nsec).unwrap())
+            };
+            let (start, before) = (Instant::now(), cpu());
+            let value = work();
+            let (took, cpu) = (start.elapsed(), cpu() - before);
+            if best.as_ref().is_none_or(|best| took < best.0) {
+                best = Some((took, cpu, value));
+            }
+        }
+        let (took, cpu, value) = best.unwrap();
+        eprintln!("{what}: {took:?}, cpu {cpu:?}");
+        value
+    }
+    let all: Vec<Artifact> = (0..devices).flat_map(|n| files(n, "text")).collect();
+    let start = Instant::now();
+    build(&site.options, &all, &Scope::default()).unwrap();
+    eprintln!("full build: {:?}", start.elapsed());
+    std::thread::sleep(Duration::from_millis(100));
+    timed("full compare", || build(&site.options, &all, &Scope::default()).unwrap().unchanged);
+    let path = site.state().join("manifest");
+    let bytes = timed("read", || fs::read(&path).unwrap());
+    eprintln!("{} bytes, {} a record", bytes.len(), bytes.len() / all.len());
+    timed("copy", || bytes.clone().len());
+    timed("copy and decode", || Table::decode(Kind::Manifest, bytes.clone()).unwrap().len());
+    let manifest = Manifest::of(Table::decode(Kind::Manifest, bytes.clone()).unwrap());
+    timed("encode", || manifest.encode_all(&mut manifest.parts()).len());
+    timed("name on disk", || manifest_id(&site.options));
+    let count = std::cell::Cell::new(0);
+    let part = |cache: Option<&ManifestCache>| {
+        count.set(count.get() + 1);
+        let n = 500 + count.get();
+        let transaction = match cache {
+            Some(cache) => Transaction::begin_with(&site.options, cache).unwrap(),
+            None => Transaction::begin(&site.options).unwrap(),
+        };
+        let begun = Instant::now();
+        let text = format!("text {}", count.get());
+        let staged = files(n, &text).iter().map(|artifact| transaction.stage(artifact).unwrap()).collect();
+        let scope = Scope::Only { owners: [owner(n)].into(), failed: Failed::default() };
+        let report = transaction.commit(staged, &scope).unwrap();
+        assert_eq!(report.written.len(), 2);
+        begun.elapsed()
+    };
+    let rest = timed("one device, from the disk", || part(None));
+    eprintln!("  of which after the begin {rest:?}");
+    let cache = ManifestCache::default();
+    part(Some(&cache));
+    timed("one device, from memory", || part(Some(&cache)));
+    for _ in 0..3000 {
+        part(Some(&cache));
+    }
+    timed("one device, from memory, after 3000 changes", || part(Some(&cache)));
+    timed("one device, from the disk, after 3000 changes", || part(None));
+    timed("begin", || drop(Transaction::begin(&site.options).unwrap()));
+    timed("begin and verify", || {
+        assert!(Transaction::begin(&site.options).unwrap().verify_standing().unwrap().is_empty());
+    });
+    timed("begin from memory and verify", || {
+        assert!(
+            Transaction::begin_with(&site.options, &cache).unwrap().verify_standing().unwrap().is_empty()
+        );
+    });
+}
