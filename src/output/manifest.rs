@@ -2,7 +2,7 @@
 //!
 //! Writing 200,000 records for the sake of one device would cost more than the device. So a partial build
 //! appends a small table to a second file; each names the one before by its checksum, and when together they
-//! have grown to a tenth of the first, everything is written anew. A torn end is noticed like any damage.
+//! have grown to a fair part of the first, everything is written anew. A torn end is noticed like any damage.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -19,8 +19,9 @@ use super::tree::gone_is_none;
 
 /// However small the manifest is, so many bytes of changes are not worth writing it anew.
 const CHANGES_LEAST: u64 = 64 * 1024;
-/// Changes may grow to one such part of the manifest.
-const CHANGES_PART: u64 = 10;
+/// Changes may grow to one such part of the manifest: much more of them, and reading them takes longer than
+/// reading it.
+const CHANGES_PART: u64 = 40;
 
 /// All records, in memory.
 pub(super) struct Manifest {
@@ -148,15 +149,16 @@ impl Manifest {
     }
 
     fn put(&mut self, path: &str, now: Option<Kept>) {
-        self.count -= usize::from(self.find(path).is_some());
         self.count += usize::from(now.is_some());
-        match self.files.get_mut(path) {
-            Some(change) => change.now = now,
+        let had = match self.files.get_mut(path) {
+            Some(change) => std::mem::replace(&mut change.now, now).is_some(),
             None => {
                 let before = self.base.find(path).map(|record| record.sensitive);
                 self.files.insert(path.into(), Change { now, before });
+                before.is_some()
             }
-        }
+        };
+        self.count -= usize::from(had);
     }
 
     /// The checksum that names this very state; none where nothing that can be believed is on disk.

@@ -86,6 +86,8 @@ struct Slot {
     directory: OwnedFd,
     next: u32,
     buffer: Vec<u8>,
+    /// The directory that the last file is in, open.
+    parent: Option<(Box<str>, OwnedFd)>,
     /// The last parent looked at, and the directory of out/ for its temporaries if there must be one.
     last: Option<(Box<str>, Option<Box<str>>)>,
 }
@@ -203,7 +205,7 @@ impl Staging {
             Ok(fs::openat(&self.root, &name, flags, Mode::empty())?)
         };
         let directory = make().map_err(|e| system(&e, "create", &self.state.join(DIRECTORY).join(&name)))?;
-        Ok(Slot { index, directory, next: 0, buffer: vec![0; BUFFER], last: None })
+        Ok(Slot { index, directory, next: 0, buffer: vec![0; BUFFER], parent: None, last: None })
     }
 
     /// Compares and writes one artifact.
@@ -229,8 +231,11 @@ impl Staging {
         let mut source = Source::open(&artifact.content)?;
         let known = manifest.find(artifact.path.as_str());
         let group = self.group.map(Gid::as_raw);
-        let found = Comparison { tree, artifact, known, group, begin: self.begin }
-            .compare(&mut source, &mut slot.buffer)?;
+        let found = Comparison { tree, artifact, known, group, begin: self.begin }.quick_or_full(
+            &mut slot.parent,
+            &mut source,
+            &mut slot.buffer,
+        )?;
         if let Some(digest) = found.digest {
             return Ok(Staged {
                 stamp: found.stamp,
@@ -396,8 +401,8 @@ impl Found {
 
 impl Comparison<'_> {
     /// What stands there, with the digest if it has the same bytes. The size is looked at first: most
-    /// changes change it, and then nothing has to be read. Nor has a file to be read that `stat` proves to
-    /// be the one that was written.
+    /// changes change it, and then nothing has to be read. Nor has a file that `stat` proves to be the one
+    /// that was written.
     fn compare(&self, source: &mut Source<'_>, buffer: &mut [u8]) -> Result<Found, Fault> {
         let path = self.artifact.path.as_str();
         let shown = || self.tree.shown(path);
@@ -417,25 +422,58 @@ impl Comparison<'_> {
             FileType::Directory => return Ok(Found::just(Standing::Directory)),
             _ => return Ok(Found::just(Standing::Other)),
         }
-        let size = u64::try_from(stat.st_size);
-        if size != Ok(source.size()) {
+        if u64::try_from(stat.st_size) != Ok(source.size()) {
             return Ok(Found::just(Standing::Different));
         }
-        let side = |side| match side {
-            Side::Source(fault) => fault,
-            Side::Target(e) => system(&e, "read", &shown()),
-        };
-        let proven = self
-            .known
-            .filter(|known| Ok(known.size) == size && known.stamp.is_some_and(|stamp| stamp.proves(&stat)));
-        let digest = match proven {
+        let digest = match self.proven(&stat) {
             Some(known) => {
-                let ours = source.digest(buffer).map_err(side)?;
+                let ours = source.digest(buffer).map_err(|e| self.side(e))?;
                 (ours == known.digest).then_some(ours)
             }
-            None => source.equals(&mut file, buffer).map_err(side)?,
+            None => source.equals(&mut file, buffer).map_err(|e| self.side(e))?,
         };
-        let Some(digest) = digest else { return Ok(Found::just(Standing::Different)) };
+        Ok(digest.map_or(Found::just(Standing::Different), |digest| self.same(&stat, digest)))
+    }
+
+    /// The same without opening a file that `stat` proves to be the one that was written.
+    fn quick_or_full(
+        &self,
+        parent: &mut Option<(Box<str>, OwnedFd)>,
+        source: &mut Source<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Found, Fault> {
+        if self.known.is_some_and(|known| known.size == source.size())
+            && let Some(stat) = self.look(parent)
+            && let Some(known) = self.proven(&stat)
+        {
+            let ours = source.digest(buffer).map_err(|e| self.side(e))?;
+            let same = ours == known.digest;
+            return Ok(if same { self.same(&stat, ours) } else { Found::just(Standing::Different) });
+        }
+        self.compare(source, buffer)
+    }
+
+    /// Looks at the file by its open directory; whatever does not work out is told by the full comparison.
+    fn look(&self, parent: &mut Option<(Box<str>, OwnedFd)>) -> Option<fs::Stat> {
+        let path = &self.artifact.path;
+        if parent.as_ref().is_none_or(|(last, _)| **last != *path.parent()) {
+            *parent = Some((path.parent().into(), self.tree.directory(path.parent()).ok()?));
+        }
+        let (_, at) = parent.as_ref()?;
+        fs::statat(at, path.name(), AtFlags::SYMLINK_NOFOLLOW).ok()
+    }
+
+    /// The record of the file, if `stat` proves that it still has the recorded bytes.
+    fn proven(&self, stat: &fs::Stat) -> Option<&Record<'_>> {
+        self.known.as_ref().filter(|known| {
+            FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+                && u64::try_from(stat.st_size) == Ok(known.size)
+                && known.stamp.is_some_and(|stamp| stamp.proves(stat))
+        })
+    }
+
+    /// A file with the right bytes.
+    fn same(&self, stat: &fs::Stat, digest: FileDigest) -> Found {
         let mode = Mode::from_raw_mode(stat.st_mode);
         let group = self.group.is_none_or(|group| group == stat.st_gid);
         // Another user's file cannot be given a mode, but it can be replaced.
@@ -444,10 +482,18 @@ impl Comparison<'_> {
             user.is_root() || user.as_raw() == stat.st_uid
         };
         if mode == file_mode(self.artifact.sensitive) && group || ours() {
-            let stamp = proven.map_or_else(|| Some(Stamp::new(&stat, self.begin)), |known| known.stamp);
-            Ok(Found { standing: Standing::Same { mode: mode.bits(), group }, digest: Some(digest), stamp })
+            let known = self.proven(stat).and_then(|known| known.stamp);
+            let stamp = known.or_else(|| Some(Stamp::new(stat, self.begin)));
+            Found { standing: Standing::Same { mode: mode.bits(), group }, digest: Some(digest), stamp }
         } else {
-            Ok(Found::just(Standing::Different))
+            Found::just(Standing::Different)
+        }
+    }
+
+    fn side(&self, side: Side) -> Fault {
+        match side {
+            Side::Source(fault) => fault,
+            Side::Target(e) => system(&e, "read", &self.tree.shown(self.artifact.path.as_str())),
         }
     }
 }

@@ -182,36 +182,51 @@ impl Table {
         Layout::read(bytes)?.size.checked_add(ID)
     }
 
+    /// Checks each part once, so that no later step meets anything but an owner, a sorted path, a share. Runs
+    /// over bytes: as long as all of them are plain ASCII, there is no text to be made of any.
     fn check(&self) -> Result<(), &'static str> {
         const PATHS: &str = "it names impossible paths";
-        // Most texts have nothing that needs a closer look at each path.
-        let plain = self.bytes.get(self.text_at..self.text_end()).is_some_and(path::all_plain);
-        let impossible = |path: &str| !(plain && path::is_plain_alone(path)) && path::check(path).is_err();
-        let mut previous = "";
-        for i in 0..self.records {
-            let (path, owner, flags) = self.key(i).ok_or(BOUNDS)?;
-            if owner >= self.owners {
+        let text = self.bytes.get(self.text_at..self.text_end()).ok_or(BOUNDS)?;
+        let plain = path::all_plain(text);
+        let impossible = |path: &[u8]| {
+            !(plain && path::is_plain_alone(path))
+                && std::str::from_utf8(path).map_or(true, |path| path::check(path).is_err())
+        };
+        let rows = self.bytes.get(HEADER..self.owners_at()).ok_or(BOUNDS)?;
+        let mut previous: &[u8] = b"";
+        for row in rows.chunks_exact(self.record_size) {
+            let path = piece(text, u64_at(row, 0), u32_at(row, 8)).ok_or(BOUNDS)?;
+            let (owner, flags) = u32_at(row, 12).zip(u32_at(row, 44)).ok_or(BOUNDS)?;
+            if owner as usize >= self.owners || flags & SHARED != 0 && self.shares == 0 {
                 return Err(BOUNDS);
             }
             if impossible(path) || previous >= path {
                 return Err(PATHS);
             }
-            if flags & SHARED != 0 && self.shares == 0 {
-                return Err(BOUNDS);
-            }
             previous = path;
         }
-        let sorted = |i: usize| i == 0 || self.owner(i - 1) < self.owner(i);
-        if !(0..self.owners).all(|i| self.owner(i).is_some() && sorted(i)) {
-            return Err(BOUNDS);
+        let names = self.bytes.get(self.owners_at()..self.shares_at()).ok_or(BOUNDS)?;
+        let (owners, entries) = names.split_at_checked(self.owners * ENTRY).ok_or(BOUNDS)?;
+        let mut previous: Option<(u32, &[u8])> = None;
+        for row in owners.chunks_exact(ENTRY) {
+            let kind =
+                u32_at(row, 0).filter(|kind| OwnerRef::from_kind(*kind, "").is_some()).ok_or(BOUNDS)?;
+            let id = piece(text, u64_at(row, 8), u32_at(row, 4)).ok_or(BOUNDS)?;
+            // Only static/ has no name, and then no other.
+            let unnamed = kind == 0 && !id.is_empty();
+            if unnamed || previous >= Some((kind, id)) || !plain && std::str::from_utf8(id).is_err() {
+                return Err(BOUNDS);
+            }
+            previous = Some((kind, id));
         }
-        let mut previous = None;
-        for i in 0..self.entries {
-            let entry = self.entry(i).ok_or(BOUNDS)?;
-            if impossible(entry.parts().1) || previous.is_some_and(|previous| previous >= entry) {
+        let mut previous: Option<(u32, &[u8])> = None;
+        for row in entries.chunks_exact(ENTRY) {
+            let kind = u32_at(row, 0).filter(|kind| Entry::from_parts(*kind, "").is_some()).ok_or(BOUNDS)?;
+            let path = piece(text, u64_at(row, 8), u32_at(row, 4)).ok_or(BOUNDS)?;
+            if impossible(path) || previous >= Some((kind, path)) {
                 return Err(PATHS);
             }
-            previous = Some(entry);
+            previous = Some((kind, path));
         }
         let in_bounds = |i| self.share(i).is_some_and(|(record, _)| record < self.records);
         if !(0..self.shares).all(in_bounds) || !(0..self.shares).map(|i| self.share(i)).is_sorted() {
@@ -269,7 +284,7 @@ impl Table {
             let mut sum = 0;
             let each = (0..self.records).map(|i| {
                 let before = sum;
-                sum += u32::from(self.key(i).is_some_and(|key| key.2 & SENSITIVE == 0));
+                sum += u32::from(self.flags(i) & SENSITIVE == 0);
                 before
             });
             let mut all: Vec<u32> = each.collect();
@@ -300,10 +315,10 @@ impl Table {
 
     fn by_owner(&self) -> (Vec<u32>, Vec<u32>) {
         let claims = || {
-            let firsts = (0..self.records).filter_map(|i| Some((self.key(i)?.1, i as u32)));
+            let firsts = (0..self.records).filter_map(|i| Some((self.owner_of(i)?, i as u32)));
             let shares = (0..self.shares).filter_map(|i| {
                 let share = self.share(i)?;
-                let first = self.key(share.0)?.1 == share.1;
+                let first = self.owner_of(share.0)? == share.1;
                 (!first).then_some((share.1, share.0 as u32))
             });
             firsts.chain(shares)
@@ -381,11 +396,13 @@ impl Table {
         self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)
     }
 
-    /// Path, owner's index and flags of a record.
-    fn key(&self, index: usize) -> Option<(&str, usize, u32)> {
-        let bytes = self.row(index)?;
-        let path = self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)?;
-        Some((path, u32_at(bytes, 12)? as usize, u32_at(bytes, 44)?))
+    /// The index of the first owner of a record.
+    fn owner_of(&self, index: usize) -> Option<usize> {
+        Some(u32_at(self.row(index)?, 12)? as usize)
+    }
+
+    fn flags(&self, index: usize) -> u32 {
+        self.row(index).and_then(|row| u32_at(row, 44)).unwrap_or(0)
     }
 
     fn row(&self, index: usize) -> Option<&[u8]> {
@@ -441,9 +458,13 @@ impl Table {
 
     fn text(&self, offset: u64, length: u32) -> Option<&str> {
         let text = self.bytes.get(self.text_at..self.text_end())?;
-        let offset = usize::try_from(offset).ok()?;
-        std::str::from_utf8(text.get(offset..offset.checked_add(length as usize)?)?).ok()
+        std::str::from_utf8(piece(text, Some(offset), Some(length))?).ok()
     }
+}
+
+fn piece(text: &[u8], offset: Option<u64>, length: Option<u32>) -> Option<&[u8]> {
+    let offset = usize::try_from(offset?).ok()?;
+    text.get(offset..offset.checked_add(length? as usize)?)
 }
 
 /// Where the parts of a table are, as its header says.
