@@ -13,18 +13,18 @@ use rustix::fs::{self, AtFlags, Gid, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::checks::{Checked, directory_mode};
+use super::encode::{self, Parts};
 use super::errors::{Fault, system};
 use super::memo::save;
 use super::path::{TEMP_PREFIX, ancestors, split};
 use super::plan::Plan;
-use super::record::{Claim, Record, Stamp};
-use super::settle::{Settled, Update};
+use super::record::Record;
+use super::settle::Settled;
 use super::staging::{Staged, Staging, Standing, Temp, file_mode};
-use super::stamps::stamps;
 use super::state::Transaction;
 #[cfg(test)]
 use super::stop;
-use super::table::{self, Entry, Kind, Parts};
+use super::table::{Entry, Kind};
 use super::tree::{Parent, Tree};
 
 /// Applies a plan that passed all checks, all but the manifest.
@@ -65,14 +65,14 @@ pub(super) fn how_far(mut fault: Fault, touched: usize) -> Fault {
     fault
 }
 
-struct Apply<'a> {
-    transaction: &'a Transaction,
-    tree: &'a Tree,
-    staging: &'a Staging,
-    plan: &'a Plan<'a>,
+pub(super) struct Apply<'a> {
+    pub(super) transaction: &'a Transaction,
+    pub(super) tree: &'a Tree,
+    pub(super) staging: &'a Staging,
+    pub(super) plan: &'a Plan<'a>,
     checked: &'a Checked<'a>,
     /// Directories made so far.
-    made: Vec<&'a str>,
+    pub(super) made: Vec<&'a str>,
     /// Files changed so far that cannot be changed back.
     touched: usize,
     /// Whether modes or groups were changed, of files or directories that stay.
@@ -127,7 +127,7 @@ impl<'a> Apply<'a> {
         let mut entries: Vec<Entry<'_>> = self.checked.missing.iter().copied().map(Entry::Made).collect();
         entries.sort_unstable();
         let journal = Parts { records, shares, entries, ..Parts::default() };
-        save(&self.transaction.state, Kind::Journal.file(), &table::seal(journal.encode(Kind::Journal)))
+        save(&self.transaction.state, Kind::Journal.file(), &encode::seal(journal.encode(Kind::Journal)))
     }
 
     fn make_directories(&mut self) -> Result<(), Fault> {
@@ -332,63 +332,6 @@ impl<'a> Apply<'a> {
         }
     }
 
-    /// What the manifest is to say from now on.
-    fn update(&self, gone: &[&str]) -> Update {
-        let manifest = &self.transaction.manifest;
-        let stamps = stamps(self.tree, self.staging, &self.plan.files);
-        let planned = self.plan.files.iter().zip(stamps).map(|(file, stamp)| file.record(stamp));
-        if !self.plan.partial {
-            let mut records: Vec<Record<'_>> = planned.collect();
-            if !self.plan.kept.is_empty() {
-                records.extend(&self.plan.kept);
-                records.sort_by_key(|record| record.path);
-            }
-            let mut entries: Vec<Entry<'_>> =
-                self.plan.made.iter().chain(&self.made).copied().map(Entry::Made).collect();
-            entries.sort_unstable();
-            entries.dedup();
-            entries.retain(|entry| !matches!(entry, Entry::Made(path) if gone.binary_search(path).is_ok()));
-            let shares = self.shares(&records);
-            let mut parts = Parts { records, shares, entries, ..Parts::default() };
-            return Update::All(manifest.encode_all(&mut parts));
-        }
-        let refreshed = self.transaction.refreshed();
-        let again = refreshed.iter().filter_map(|(path, stamp)| {
-            let stays = self.plan.file(path).is_none()
-                && self.plan.stale.binary_search_by(|record| record.path.cmp(path)).is_err();
-            manifest.find(path).filter(|_| stays).map(|record| Record { stamp: Some(*stamp), ..record })
-        });
-        let same = |record: &Record<'_>| {
-            manifest.find(record.path) == Some(*record)
-                && (!record.shared || manifest.claims(record) == self.claims(record))
-        };
-        let mut records: Vec<Record<'_>> = planned.chain(again).filter(|record| !same(record)).collect();
-        records.sort_unstable_by_key(|record| record.path);
-        let made = self.made.iter().filter(|path| !manifest.made(path)).map(|path| Entry::Made(path));
-        let unmade = gone.iter().map(|path| Entry::Unmade(path));
-        let stale = self.plan.stale.iter().map(|record| Entry::Gone(record.path));
-        let mut entries: Vec<Entry<'_>> = made.chain(unmade).chain(stale).collect();
-        entries.sort_unstable();
-        if records.is_empty() && entries.is_empty() {
-            return Update::Nothing;
-        }
-        let shares = self.shares(&records);
-        Update::Some(manifest.encode_change(&mut Parts { records, shares, entries, ..Parts::default() }))
-    }
-
-    fn shares<'r>(&'r self, records: &[Record<'r>]) -> Vec<(usize, Claim<'r>)> {
-        let shared = records.iter().enumerate().filter(|(_, record)| record.shared);
-        shared.flat_map(|(i, record)| self.claims(record).into_iter().map(move |claim| (i, claim))).collect()
-    }
-
-    /// All owners of a record that is planned or kept.
-    fn claims<'r>(&'r self, record: &Record<'r>) -> Vec<Claim<'r>> {
-        match self.plan.file(record.path) {
-            Some(file) => file.claims.iter().map(|(owner, sensitive)| (owner.as_ref(), *sensitive)).collect(),
-            None => self.transaction.manifest.claims(record),
-        }
-    }
-
     /// After an error before which nothing was placed: out/ as it was, and no claim to paths never written.
     fn take_back(&self) {
         for directory in self.made.iter().rev() {
@@ -398,7 +341,7 @@ impl<'a> Apply<'a> {
         let _ = if self.loosened {
             // Modes are not what the manifest was written for: an empty journal makes the next build write it
             // anew, so that the pipeline does not take out/ for untouched.
-            let empty = table::seal(Parts::default().encode(Kind::Journal));
+            let empty = encode::seal(Parts::default().encode(Kind::Journal));
             save(&self.transaction.state, Kind::Journal.file(), &empty).map_err(|_| ())
         } else {
             std::fs::remove_file(journal).map_err(|_| ())
@@ -415,18 +358,6 @@ impl<'a> Apply<'a> {
 }
 
 impl Staged {
-    fn record(&self, stamp: Option<Stamp>) -> Record<'_> {
-        Record {
-            path: self.path.as_str(),
-            digest: self.digest,
-            size: self.size,
-            sensitive: self.sensitive,
-            owner: self.owner.as_ref(),
-            shared: !self.claims.is_empty(),
-            stamp,
-        }
-    }
-
     /// Whether the file has the right bytes, but not the right mode or group.
     pub(super) fn access_is_wrong(&self) -> bool {
         matches!(self.standing, Standing::Same { mode, group } if !group || mode != file_mode(self.sensitive).bits())

@@ -11,10 +11,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::Owner;
+use super::encode::{self, Parts};
 use super::errors::{Fault, system};
 use super::memo::save;
 use super::record::{Claim, FileDigest, Record, Stamp};
-use super::table::{self, Entry, HEADER, ID, Id, Kind, Parts, Table};
+use super::table::{self, Entry, HEADER, ID, Id, Kind, Table};
 use super::tree::gone_is_none;
 
 /// However small the manifest is, so many bytes of changes are not worth writing it anew.
@@ -288,7 +289,7 @@ impl Manifest {
     pub(super) fn encode_change(&self, parts: &mut Parts<'_>) -> Vec<u8> {
         parts.after = self.id.unwrap_or_default();
         parts.generation = self.generation.wrapping_add(1);
-        table::seal(parts.encode(Kind::Changes))
+        encode::seal(parts.encode(Kind::Changes))
     }
 
     /// Replaces everything, if anything differs or if it is to be written `anew`.
@@ -300,8 +301,8 @@ impl Manifest {
         if standing == Some(&body) && self.changes == 0 && !self.torn && !anew {
             return Ok(());
         }
-        table::set_generation(&mut body, self.generation.wrapping_add(1));
-        let bytes = table::seal(body);
+        encode::set_generation(&mut body, self.generation.wrapping_add(1));
+        let bytes = encode::seal(body);
         save(state, Kind::Manifest.file(), &bytes)?;
         let path = state.join(Kind::Changes.file());
         gone_is_none(fs::remove_file(&path)).map_err(|e| system(&e, "remove", &path))?;
@@ -311,7 +312,7 @@ impl Manifest {
 
     /// The same for a dry run, which writes nothing.
     pub(super) fn replace_in_memory(&mut self, body: Vec<u8>) {
-        self.become_table(table::seal(body));
+        self.become_table(encode::seal(body));
     }
 
     fn become_table(&mut self, bytes: Vec<u8>) {

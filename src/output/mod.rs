@@ -17,7 +17,9 @@ mod apply;
 mod checks;
 pub mod codes;
 mod commit;
+mod compare;
 mod content;
+mod encode;
 mod errors;
 mod list;
 mod lock;
@@ -32,6 +34,7 @@ mod stamps;
 mod state;
 mod table;
 mod tree;
+mod update;
 mod verify;
 
 #[cfg(test)]

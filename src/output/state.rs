@@ -12,13 +12,15 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::checks::{Found, standing};
 use super::commit::{Report, commit};
+use super::compare::compare_only;
+use super::encode::Parts;
 use super::errors::{Fault, system};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
 use super::memo::{Committed, ManifestCache};
 use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
-use super::table::{Entry, Kind, Parts, Table};
+use super::table::{Entry, Kind, Table};
 use super::tree::{Tree, gone_is_none, names};
 use super::{Artifact, Options, Scope, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -142,7 +144,7 @@ impl Transaction {
     pub fn stage(&self, artifact: &Artifact) -> Result<Staged, Fault> {
         match (&self.staging, &self.tree) {
             (Some(staging), Some(tree)) => staging.stage(tree, &self.manifest, artifact),
-            (_, tree) => staging::compare_only(tree.as_ref(), &self.manifest, artifact, self.group),
+            (_, tree) => compare_only(tree.as_ref(), &self.manifest, artifact, self.group),
         }
     }
 

@@ -24,6 +24,7 @@ use std::sync::OnceLock;
 use sha1::{Digest, Sha1};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::encode::seal;
 use super::path;
 use super::record::{Claim, OwnerRef, Record, Stamp};
 
@@ -32,16 +33,16 @@ pub(super) type Id = [u8; ID];
 
 pub(super) const HEADER: usize = 88;
 pub(super) const ID: usize = 20;
-const VERSION: u32 = 2;
-const RECORD: usize = 72;
-const ENTRY: usize = 16;
-const SHARE: usize = 12;
-const AFTER: usize = 64;
+pub(super) const VERSION: u32 = 2;
+pub(super) const RECORD: usize = 72;
+pub(super) const ENTRY: usize = 16;
+pub(super) const SHARE: usize = 12;
+pub(super) const AFTER: usize = 64;
 
-const SENSITIVE: u32 = 1;
-const SHARED: u32 = 2;
-const STAMPED: u32 = 4;
-const SETTLED: u32 = 8;
+pub(super) const SENSITIVE: u32 = 1;
+pub(super) const SHARED: u32 = 2;
+pub(super) const STAMPED: u32 = 4;
+pub(super) const SETTLED: u32 = 8;
 
 /// What does not add up.
 const BOUNDS: &str = "its parts do not add up";
@@ -67,7 +68,7 @@ impl Kind {
         }
     }
 
-    fn magic(self) -> [u8; 8] {
+    pub(super) fn magic(self) -> [u8; 8] {
         match self {
             Self::Manifest => *b"provcman",
             Self::Changes => *b"provcchg",
@@ -85,7 +86,7 @@ pub(super) enum Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn parts(self) -> (u32, &'a str) {
+    pub(super) fn parts(self) -> (u32, &'a str) {
         match self {
             Self::Made(path) => (0, path),
             Self::Unmade(path) => (1, path),
@@ -96,21 +97,6 @@ impl<'a> Entry<'a> {
     fn from_parts(kind: u32, path: &'a str) -> Option<Self> {
         [Self::Made(path), Self::Unmade(path), Self::Gone(path)].into_iter().find(|e| e.parts().0 == kind)
     }
-}
-
-/// What a table is made of.
-#[derive(Default)]
-pub(super) struct Parts<'a> {
-    /// Sorted by path, without repetition.
-    pub(super) records: Vec<Record<'a>>,
-    /// All claims of the shared ones, by index into `records`, sorted.
-    pub(super) shares: Vec<(usize, Claim<'a>)>,
-    /// Sorted.
-    pub(super) entries: Vec<Entry<'a>>,
-    /// The table that this one goes on from.
-    pub(super) after: Id,
-    /// How often the manifest was written; two writes with equal content are still two.
-    pub(super) generation: u64,
 }
 
 /// A verified table.
@@ -494,127 +480,7 @@ impl Layout {
     }
 }
 
-impl Parts<'_> {
-    /// Writes a table, all but its checksum.
-    pub(super) fn encode(&self, kind: Kind) -> Vec<u8> {
-        let (owners, of_records, of_shares) = self.owners();
-        let mut text = String::new();
-        let entries = owners.len() + self.entries.len();
-        let fixed = HEADER + self.records.len() * RECORD + entries * ENTRY + self.shares.len() * SHARE;
-        let texts: usize = self.records.iter().map(|record| record.path.len()).sum::<usize>()
-            + owners.iter().map(|owner| owner.id().len()).sum::<usize>();
-        text.reserve(texts);
-        let mut body = Vec::with_capacity(fixed + texts + ID);
-        body.extend(kind.magic());
-        body.extend(VERSION.to_le_bytes());
-        body.extend((RECORD as u32).to_le_bytes());
-        body.extend(self.generation.to_le_bytes());
-        for count in [self.records.len(), owners.len(), self.entries.len(), self.shares.len(), 0] {
-            body.extend((count as u64).to_le_bytes());
-        }
-        body.extend(self.after);
-        body.extend([0; 4]);
-        for (record, owner) in self.records.iter().zip(of_records) {
-            body.extend(row(record, owner, append(&mut text, record.path)));
-        }
-        let owners = owners.iter().map(|owner| (owner.kind(), owner.id()));
-        for (kind, name) in owners.chain(self.entries.iter().map(|entry| entry.parts())) {
-            let (offset, length) = append(&mut text, name);
-            body.extend(kind.to_le_bytes());
-            body.extend(length.to_le_bytes());
-            body.extend(offset.to_le_bytes());
-        }
-        for ((record, (_, sensitive)), owner) in self.shares.iter().zip(of_shares) {
-            body.extend((*record as u32).to_le_bytes());
-            body.extend(owner.to_le_bytes());
-            body.extend(flag(*sensitive, SENSITIVE).to_le_bytes());
-        }
-        if let Some(length) = body.get_mut(AFTER - 8..AFTER) {
-            length.copy_from_slice(&(text.len() as u64).to_le_bytes());
-        }
-        body.extend(text.as_bytes());
-        body
-    }
-
-    /// All owners, sorted, and the index of the owner of each record and of each share. Owners come in runs,
-    /// because the paths of one device are mostly neighbours; so there is little to sort.
-    fn owners(&self) -> (Vec<OwnerRef<'_>>, Vec<u32>, Vec<u32>) {
-        let all = self.records.iter().map(|record| record.owner);
-        let all = all.chain(self.shares.iter().map(|(_, claim)| claim.0));
-        let mut runs: Vec<(OwnerRef<'_>, u32)> = Vec::new();
-        let mut run_of: Vec<u32> = Vec::with_capacity(self.records.len() + self.shares.len());
-        for owner in all {
-            if runs.last().is_none_or(|last| last.0 != owner) {
-                runs.push((owner, runs.len() as u32));
-            }
-            run_of.push(runs.len() as u32 - 1);
-        }
-        runs.sort();
-        let mut index_of = vec![0u32; runs.len()];
-        let mut owners: Vec<OwnerRef<'_>> = Vec::with_capacity(runs.len());
-        for (owner, run) in runs {
-            if owners.last() != Some(&owner) {
-                owners.push(owner);
-            }
-            if let Some(index) = index_of.get_mut(run as usize) {
-                *index = owners.len() as u32 - 1;
-            }
-        }
-        for run in &mut run_of {
-            *run = index_of.get(*run as usize).copied().unwrap_or(0);
-        }
-        let of_shares = run_of.split_off(self.records.len());
-        (owners, run_of, of_shares)
-    }
-}
-
-fn row(record: &Record<'_>, owner: u32, (offset, length): (u64, u32)) -> [u8; RECORD] {
-    let stamp = record.stamp;
-    let flags = flag(record.sensitive, SENSITIVE)
-        | flag(record.shared, SHARED)
-        | flag(stamp.is_some(), STAMPED)
-        | flag(stamp.is_some_and(|stamp| stamp.settled), SETTLED);
-    let (mtime, ctime, inode) = stamp.map_or((0, 0, 0), |stamp| (stamp.mtime, stamp.ctime, stamp.inode));
-    let mut row = [0; RECORD];
-    let mut rest: &mut [u8] = &mut row;
-    let mut put = |piece: &[u8]| {
-        if let Some((at, after)) = std::mem::take(&mut rest).split_at_mut_checked(piece.len()) {
-            at.copy_from_slice(piece);
-            rest = after;
-        }
-    };
-    put(&offset.to_le_bytes());
-    put(&length.to_le_bytes());
-    put(&owner.to_le_bytes());
-    put(&record.size.to_le_bytes());
-    put(&record.digest);
-    put(&flags.to_le_bytes());
-    put(&mtime.to_le_bytes());
-    put(&ctime.to_le_bytes());
-    put(&inode.to_le_bytes());
-    row
-}
-
-/// Closes a table with its checksum.
-pub(super) fn seal(mut body: Vec<u8>) -> Vec<u8> {
-    let id = checksum(&body);
-    body.extend(id);
-    body
-}
-
-/// The table that these bytes say they go on from.
-pub(super) fn after(bytes: &[u8]) -> Option<Id> {
-    bytes.get(AFTER..)?.first_chunk().copied()
-}
-
-/// The same table, written once more.
-pub(super) fn set_generation(body: &mut [u8], generation: u64) {
-    if let Some(place) = body.get_mut(16..24) {
-        place.copy_from_slice(&generation.to_le_bytes());
-    }
-}
-
-fn checksum(body: &[u8]) -> Id {
+pub(super) fn checksum(body: &[u8]) -> Id {
     let (header, rest) = body.split_at(HEADER.min(body.len()));
     let mut hash = Sha1::new();
     hash.update(header);
@@ -622,8 +488,9 @@ fn checksum(body: &[u8]) -> Id {
     hash.finalize().into()
 }
 
-fn flag(set: bool, flag: u32) -> u32 {
-    if set { flag } else { 0 }
+/// The table that these bytes say they go on from.
+pub(super) fn after(bytes: &[u8]) -> Option<Id> {
+    bytes.get(AFTER..)?.first_chunk().copied()
 }
 
 /// How many of the first `count` indexes come before what is searched.
@@ -634,13 +501,6 @@ pub(super) fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
         if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
-}
-
-fn append(text: &mut String, piece: &str) -> (u64, u32) {
-    let offset = text.len() as u64;
-    text.push_str(piece);
-    // Paths are at most 4 kB and ids come from the same inventory; a longer one would be refused on reading.
-    (offset, u32::try_from(piece.len()).unwrap_or(u32::MAX))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

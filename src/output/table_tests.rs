@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::output::Owner;
+use crate::output::encode::Parts;
+use crate::output::record::Stamp;
 
 /// Files with owners, size, sensitivity and stamp; directories.
 type Made = (BTreeMap<String, (Vec<u8>, u64, bool, Option<(i64, bool)>)>, Vec<String>);
