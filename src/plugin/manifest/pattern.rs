@@ -1,8 +1,8 @@
 //! Regular expressions of manifests: checked when the manifest loads, compiled when first used.
 //!
-//! Most runs need none of them, and compiling those of all plugins took nine tenths of the time that loading
-//! took. So that compiling later cannot fail, an expression's size is bounded here, well below the engine's
-//! own limit.
+//! Most runs need none of them, and compiling those of all plugins took more than half of the time that
+//! loading took. So that compiling later cannot fail, an expression's size is bounded here, well below the
+//! engine's own limit.
 
 use std::fmt;
 use std::sync::OnceLock;
