@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::support::Repository;
 use crate::xml::Element;
@@ -462,4 +463,17 @@ fn an_override_gives_a_d40_its_spare_key() {
     repository.provc(&["build"]).expect(0);
     let sheet = xml(&repository, "000fd3000001-smartblf.xml");
     assert_eq!(sheet.rows("blf_item", ["location", "index"]), [["main", "1"]]);
+}
+
+#[test]
+fn the_example_inventory_builds_without_a_word() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("inventory");
+    let repository = Repository::copy_of(&example);
+    let run = repository.provc(&["--inventory", ".", "build"]).expect(0);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    let files = repository.files("out/Digium");
+    assert!(files.contains(&"000000000000.cfg".into()), "{files:?}");
+    for file in files {
+        Element::parse(&repository.read(&format!("out/Digium/{}", file.display())));
+    }
 }
