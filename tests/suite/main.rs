@@ -7,11 +7,15 @@
     reason = "a helper that fails is a test that fails, and clippy sees only functions marked as tests"
 )]
 
+mod digium;
 mod failures;
+mod keys;
 mod nasty;
 mod ownership;
 mod plugin_cases;
 mod properties;
+mod render;
+mod resolve;
 mod servers;
 mod support;
 mod tree;

@@ -25,7 +25,7 @@ pub use files::{FileKind, FileSpec, Files, ModelsOf};
 pub use identify::{GROUPS, Identify, Rule, Subject};
 pub(crate) use keys::Place;
 pub use keys::{Bank, KEY_TYPES, NamePattern};
-pub use model::{Model, ModuleModel, Protocol};
+pub use model::{Features, Model, ModuleModel, Protocol};
 pub use pattern::Pattern;
 pub(crate) use reader::{near, report};
 pub use value::lay_over;
@@ -54,8 +54,8 @@ pub struct Manifest {
     pub protocol: Protocol,
     /// Its models, sorted by name.
     pub models: Vec<Model>,
-    /// What the phones can do, as `plugin list` shows it.
-    pub features: BTreeMap<String, tera::Value>,
+    /// What the phones can do, as `plugin list` shows it; a model may differ.
+    pub features: Features,
     /// Who is asking.
     pub identify: Identify,
     /// For which phones it is chosen.
@@ -135,9 +135,9 @@ impl Manifest {
         let tables = free_map(&mut fields, "tables", out);
         let vars = free_map(&mut fields, "vars", out);
         let types = fields.get("function_keys").map(|node| TypesByModel::read(node, out)).unwrap_or_default();
-        let models = models(&mut fields, &model::Defaults { protocol, vars: &vars }, &types, out);
-        let features = fields.map("features", out);
-        let features = features.iter().map(|(k, node)| (k.text.to_string(), value::free(node))).collect();
+        let features = fields.get("features").map(|node| model::features(node, out)).unwrap_or_default();
+        let defaults = model::Defaults { protocol, vars: &vars, features: &features };
+        let models = models(&mut fields, &defaults, &types, out);
         let identify = fields.get("identify").map(|node| Identify::read(node, out)).unwrap_or_default();
         let associate = fields.get("associate").map(|node| Rules::read(node, out)).unwrap_or_default();
         let files = fields.get("files").map(|node| Files::read(node, out)).unwrap_or_default();
