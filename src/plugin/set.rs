@@ -6,6 +6,9 @@
 //! in part goes into `overrides/`. All manifests are read, in parallel; templates are read only for the
 //! plugins that are used ([`super::templates`]).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +16,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::associate::{Index, fold};
-use super::codes::{DUPLICATE, STRAY_DIRECTORY, UNKNOWN_LAYER, UNKNOWN_OVERRIDE, UNREADABLE};
+use super::codes::{
+    DUPLICATE, STRAY_DIRECTORY, UNKNOWN_LAYER, UNKNOWN_MODEL_NAME, UNKNOWN_OVERRIDE, UNREADABLE,
+};
 use super::embedded::STANDARD;
 use super::layers::{lay_over, overriding};
 use super::manifest::{Expected, Manifest, Model, near};
@@ -264,13 +269,28 @@ fn load_family(name: &str, family: &Family, site: &Family, out: &mut Diagnostics
     let parsed: BTreeMap<&str, Node<'_>> =
         family.iter().filter_map(|(unit, found)| Some((unit.as_str(), found.parse(out)?))).collect();
     let versions = family.iter().filter(|(unit, _)| is_version(unit, parsed.get(unit.as_str())));
-    versions
+    let plugins: Vec<Plugin> = versions
         .filter_map(|(directory, unit)| {
             let node = parsed.get(directory.as_str())?;
             let loading = Loading { name, directory, unit, family, parsed: &parsed, site };
             loading.load(node, out)
         })
-        .collect()
+        .collect();
+    unknown_models(&plugins, out);
+    plugins
+}
+
+/// Reports models that versions name and no version of the family has.
+fn unknown_models(plugins: &[Plugin], out: &mut Diagnostics) {
+    let known = || plugins.iter().flat_map(|p| &p.manifest.models).map(|model| model.name.as_str());
+    for named in plugins.iter().flat_map(|plugin| &plugin.manifest.named_models) {
+        if known().any(|name| name == named.value) {
+            continue;
+        }
+        let message = format!("there is no model `{}` under `models`", named.value);
+        let help = near(&named.value, known());
+        out.push(Diagnostic::error(UNKNOWN_MODEL_NAME, message).at(named.span).maybe_help(help));
+    }
 }
 
 /// A version is a directory called `v` and a digit, or one whose manifest has an id.
