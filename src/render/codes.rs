@@ -28,6 +28,8 @@ pub const NO_SUCH_PORT: Code = Code("PV0630");
 pub const BAD_EXTRA: Code = Code("PV0631");
 /// A time zone whose rule the phone cannot be told exactly.
 pub const INEXACT_TIMEZONE: Code = Code("PV0632");
+/// A line that nothing tells where to register.
+pub const NO_SERVER: Code = Code("PV0634");
 /// No plugin is there to make the files.
 pub const NO_PLUGIN: Code = Code("PV0633");
 

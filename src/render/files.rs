@@ -91,13 +91,18 @@ impl Renderer<'_> {
 
     /// Every text that no message may quote: fetched secrets and the passwords of this device.
     fn hidden(&self, device: &Device) -> Vec<Arc<str>> {
-        let mut hidden = self.secrets.texts();
-        passwords(&device.settings, &mut hidden);
-        device.lines.iter().for_each(|line| passwords(&line.values, &mut hidden));
-        // A long one may hold a short one.
-        hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        hidden
+        let lines = device.lines.iter().map(|line| &*line.values);
+        hidden(self.secrets, std::iter::once(&*device.settings).chain(lines))
     }
+}
+
+/// Every text that no message may quote: fetched secrets and the passwords of some settings.
+pub(super) fn hidden<'m>(secrets: &Secrets, settings: impl IntoIterator<Item = &'m Map>) -> Vec<Arc<str>> {
+    let mut hidden = secrets.texts();
+    settings.into_iter().for_each(|map| passwords(map, &mut hidden));
+    // A long one may hold a short one.
+    hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    hidden
 }
 
 fn passwords(map: &Map, hidden: &mut Vec<Arc<str>>) {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::support::{Output, Repository};
+use crate::support::{Output, Repository, copy};
 
 /// The repositories with mistakes.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/diagnostics");
@@ -29,6 +29,11 @@ fn run(fixture: &Path) -> Output {
     let args = fs::read_to_string(fixture.join("args")).unwrap_or_else(|_| "check".into());
     let mut output = None;
     for line in args.lines() {
+        // A person changes files between two builds.
+        if line == "edit" {
+            copy(&fixture.join("edited"), &repository.path().join("out"));
+            continue;
+        }
         output = Some(repository.provc(&line.split_whitespace().collect::<Vec<_>>()));
     }
     output.expect("`args` holds a command line")
