@@ -154,7 +154,8 @@ fn read(
     let text = std::fs::read(path)
         .map_err(|error| {
             let message = format!("cannot read {}: {error}", path.display());
-            Diagnostic::error(codes::BAD_SETTINGS, message).help("check the path, and that the file may be read")
+            Diagnostic::error(codes::BAD_SETTINGS, message)
+                .help("check the path, and that the file may be read")
         })
         .and_then(|bytes| yaml::decode_utf8(id, bytes))
         .map_err(|problem| out.push(problem))

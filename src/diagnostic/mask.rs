@@ -101,8 +101,7 @@ fn belongs_to_secret<'a>(line: &str, above: impl Iterator<Item = &'a str>) -> bo
     let parent = above.into_iter().find(|line| !line.trim().is_empty() && indent(line) < own);
     let Some((key, value)) = parent.and_then(|line| line.split_once(':')) else { return false };
     let key = key_before(key.trim_start_matches(['-', ' ', '?']));
-    is_secret(key)
-        || ends_with(key, &["key"]) && value.trim_start().starts_with(['|', '>', '"', '\''])
+    is_secret(key) || ends_with(key, &["key"]) && value.trim_start().starts_with(['|', '>', '"', '\''])
 }
 
 /// How many bytes of a text are the value it starts with.

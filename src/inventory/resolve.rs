@@ -351,7 +351,8 @@ fn require(device: &Device, out: &mut Diagnostics) {
     let missing: Vec<&str> = ["vendor", "model"].into_iter().filter(missing).collect();
     if !missing.is_empty() {
         let message = format!("device {} has no {}", device.id, missing.join(" and no "));
-        let help = format!("write `{}:` in the device, or in a profile that it uses", missing.join(":` and `"));
+        let help =
+            format!("write `{}:` in the device, or in a profile that it uses", missing.join(":` and `"));
         out.push(Diagnostic::error(codes::NO_MODEL, message).at(device.span).help(help));
     }
 }

@@ -49,7 +49,9 @@ impl Choices {
         match self.by_kind.get(&device.identity())? {
             Ok(choice) => Some(choice),
             // That it has no vendor or model was reported when it was resolved.
-            Err(_) if device.settings.get("vendor").is_none() || device.settings.get("model").is_none() => None,
+            Err(_) if device.settings.get("vendor").is_none() || device.settings.get("model").is_none() => {
+                None
+            }
             Err(error) if self.incomplete && LOST_WITH_A_PLUGIN.contains(&error.code) => None,
             Err(error) => {
                 let field = match error.field {

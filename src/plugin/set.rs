@@ -138,7 +138,10 @@ impl PluginSet {
                 trees.push(Source::Directory(directory.clone()));
             } else {
                 let message = format!("there is no plugins directory {}", directory.display());
-                out.push(Diagnostic::error(UNREADABLE, message).help("check the path after --plugins, or in provc.yaml"));
+                out.push(
+                    Diagnostic::error(UNREADABLE, message)
+                        .help("check the path after --plugins, or in provc.yaml"),
+                );
             }
         }
         let overrides = overrides.map(|path| Source::Directory(path.to_owned()));

@@ -2,7 +2,7 @@
 
 use super::{Options, codes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
-use crate::inventory::{Device, Item, Line, Map, timezone};
+use crate::inventory::{Device, DeviceId, Item, Line, Map, timezone};
 use crate::plugin::{Choice, Protocol};
 
 /// Checks lines, contacts, handsets, ports and time zone of a device.
@@ -39,7 +39,8 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take `handsets` out".into());
             }
             Some(most) if handsets.len() > most as usize => {
-                let message = format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
+                let message =
+                    format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take some out".into());
             }
             _ => {}
@@ -53,10 +54,17 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
             refuse(codes::NO_SUCH_PORT, message, item.span, "take the port out".into());
         }
     }
-    if let Some(line) = device.lines.iter().find(|line| serverless(line) && model.protocol == Protocol::Sip) {
-        let message = format!("line {} has no SIP server: neither `proxy` nor `registrar` is set", line.position);
+    let sip = model.protocol == Protocol::Sip && !device.broken;
+    if let Some(line) = device.lines.iter().find(|line| sip && serverless(line)) {
+        let message =
+            format!("line {} has no SIP server: neither `proxy` nor `registrar` is set", line.position);
         let found = Diagnostic::error(codes::NO_SERVER, message).at_if(server_place(device, line));
         out.push(found.help("write `sip: {proxy: HOST}` in the profile `base`, or in the line"));
+    }
+    if matches!(device.id, DeviceId::Id(_)) && model.kind != "softphone" {
+        let message = format!("the {} is known by its MAC address, not by an `id`", model.name);
+        let found = Diagnostic::error(codes::ID_OF_PHONE, message).at(device.span);
+        out.push(found.help("write `mac:`; `id:` is for softphones"));
     }
     warn_of_timezone(settings, out);
 }

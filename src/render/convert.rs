@@ -84,8 +84,7 @@ impl Converter<'_> {
 
     /// A mapping of free values, without those taken away.
     pub fn free_map(&mut self, map: &Map) -> Value {
-        let mut entries: Vec<(&str, &Item)> =
-            map.iter().filter(|(_, item)| item.is_set()).collect();
+        let mut entries: Vec<(&str, &Item)> = map.iter().filter(|(_, item)| item.is_set()).collect();
         entries.sort_by_key(|(name, _)| *name);
         let entries = entries.into_iter();
         Value::from(entries.map(|(name, item)| (key(name), self.free(item))).collect::<TeraMap>())

@@ -226,10 +226,19 @@ impl Job<'_> {
             render(context)?
         };
         finish(spec.format, text, &spec.finish).map_err(|problem| {
-            let message = format!("the rendered file is no good {}: {}", spec.format.name(), problem.message);
-            let found = Diagnostic::error(codes::MALFORMED, message).at(spec.template.span);
-            let place = format!("{path}, line {}, column {}", problem.line, problem.column);
-            Box::new(found.note(place).help("mend the template; the line is that of the rendered file"))
+            let (code, message, help) = if problem.unencodable {
+                (
+                    codes::UNENCODABLE,
+                    problem.message,
+                    "change the text, or write `on_unencodable: replace` at the file",
+                )
+            } else {
+                let message =
+                    format!("the rendered file is not valid {}: {}", spec.format.name(), problem.message);
+                (codes::MALFORMED, message, "mend the template; the line is that of the rendered file")
+            };
+            let found = Diagnostic::error(code, message).at(spec.template.span).help(help);
+            Box::new(found.note(format!("{path}, line {}, column {}", problem.line, problem.column)))
         })
     }
 

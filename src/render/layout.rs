@@ -177,7 +177,9 @@ impl<'d> Work<'d> {
         let Some(slot) = self.slots.get(place) else { return };
         let Some(kind) = self.able(slot, &key.kind) else {
             let message = match slot.module {
-                None => format!("key {} of the {} cannot be a `{}`", slot.position, self.model.name, key.kind),
+                None => {
+                    format!("key {} of the {} cannot be a `{}`", slot.position, self.model.name, key.kind)
+                }
                 Some(m) => {
                     format!("key {} of expansion module {m} cannot be a `{}`", slot.position, key.kind)
                 }

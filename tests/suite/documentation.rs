@@ -1,1 +1,1 @@
-//! x
+//! Which codes there are.
