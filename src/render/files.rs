@@ -222,9 +222,14 @@ impl Job<'_> {
             render(context)?
         };
         finish(spec.format, text, &spec.finish).map_err(|problem| {
+            let place = format!("{path}, line {}, column {}", problem.line, problem.column);
+            if problem.unencodable {
+                let message = format!("a text of the inventory cannot be written: {}", problem.message);
+                let found = Diagnostic::error(codes::UNENCODABLE, message).at(spec.template.span);
+                return Box::new(found.note(place).help("spell it with letters that the phone has"));
+            }
             let message = format!("the rendered file is no good {}: {}", spec.format.name(), problem.message);
             let found = Diagnostic::error(codes::MALFORMED, message).at(spec.template.span);
-            let place = format!("{path}, line {}, column {}", problem.line, problem.column);
             Box::new(found.note(place).help("mend the template; the line is that of the rendered file"))
         })
     }

@@ -93,7 +93,7 @@ fn text_that_an_encoding_does_not_have_is_an_error_where_the_plugin_says_so() {
     assert_eq!(
         said(&[("inventory/a.yaml", inventory)]),
         [
-            "PV0703 acme/v1_0/plugin.yaml:24:72 the rendered file is no good csv: the encoding ISO-8859-1 has no character U+6F22"
+            "PV0704 acme/v1_0/plugin.yaml:24:71 a text of the inventory cannot be written: `漢` (U+6F22) does not exist in iso-8859-1"
         ]
     );
 }
@@ -117,7 +117,7 @@ fn models_that_want_different_files_under_one_path_are_an_error() {
     assert_eq!(files(&devices(["A", "B"])), Vec::<String>::new());
     assert_eq!(
         files(&devices(["A", "C"])),
-        ["PV0708 plugins/one/v1/plugin.yaml:8:23 models A and C of one-1 each want their own `series.txt`"]
+        ["PV0708 plugins/one/v1/plugin.yaml:8:24 models A and C of one-1 each want their own `series.txt`"]
     );
 }
 
@@ -138,11 +138,11 @@ fn what_a_phone_cannot_do_is_told_where_it_is_asked_for_once_for_a_model() {
             .filter(|line| !line.starts_with("PV0705"))
             .collect::<Vec<_>>(),
         [
-            "PV0634 inventory/a.yaml:4:17 `sip.srtp: required` has no effect on a A5",
-            "PV0634 inventory/a.yaml:4:38 `sip.dtmf_mode: inband` has no effect on a A5",
-            "PV0634 inventory/a.yaml:5:21 `network.wifi` has no effect on a A5",
-            "PV0634 inventory/a.yaml:6:90 `sip.srtp: required` has no effect on a A0",
-            "PV0634 inventory/a.yaml:11:83 `sip.dtmf_mode: inband` has no effect on a A10",
+            "PV0634 inventory/a.yaml:4:17 `sip.srtp: required` has no effect on the A5",
+            "PV0634 inventory/a.yaml:4:38 `sip.dtmf_mode: inband` has no effect on the A5",
+            "PV0634 inventory/a.yaml:5:21 `network.wifi` has no effect on the A5",
+            "PV0634 inventory/a.yaml:6:93 `sip.srtp: required` has no effect on the A0",
+            "PV0634 inventory/a.yaml:11:84 `sip.dtmf_mode: inband` has no effect on the A10",
         ]
     );
 }
