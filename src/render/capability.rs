@@ -19,8 +19,8 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
     };
     if let Some(line) = device.lines.iter().find(|line| line.position > model.lines) {
         let message = match model.lines {
-            1 => format!("line {} on a {}, which has one line", line.position, model.name),
-            lines => format!("line {} on a {}, which has {lines} lines", line.position, model.name),
+            1 => format!("line {} on the {}, which has one line", line.position, model.name),
+            lines => format!("line {} on the {}, which has {lines} lines", line.position, model.name),
         };
         refuse(codes::TOO_MANY_LINES, message, line.span, "take the line out, or use a larger model".into());
     }
@@ -28,18 +28,18 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
     if let (Some(most), Some(item)) = (model.contacts, settings.get("contacts"))
         && contacts > most as usize
     {
-        let message = format!("{contacts} contacts on a {}, which holds {most}", model.name);
+        let message = format!("{contacts} contacts on the {}, which holds {most}", model.name);
         refuse(codes::TOO_MANY_CONTACTS, message, item.span, "name fewer lists, or shorter ones".into());
     }
     let handsets = settings.list("handsets");
     if let Some(item) = settings.get("handsets").filter(|_| !handsets.is_empty()) {
         match self::handsets(model) {
             0 => {
-                let message = format!("handsets on a {}, which is no DECT base", model.name);
+                let message = format!("handsets on the {}, which is no DECT base", model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take `handsets` out".into());
             }
             most if handsets.len() > most => {
-                let message = format!("{} handsets on a {}, which takes {most}", handsets.len(), model.name);
+                let message = format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take some out".into());
             }
             _ => {}
@@ -47,7 +47,7 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
     }
     if let Some(ports) = settings.map("ports") {
         for (item, most) in surplus_ports(ports, self::ports(model)) {
-            let message = format!("a port past the {most} of a {}", model.name);
+            let message = format!("a port past the {most} of the {}", model.name);
             refuse(codes::NO_SUCH_PORT, message, item.span, "take the port out".into());
         }
     }

@@ -36,6 +36,10 @@ function_keys:
     - {type: speeddial, value: '3'}
     - {type: speeddial, value: '4'}
     - {type: speeddial, value: '5'}
+  fixed:
+    1: {type: blf, target: bob}
+    2: {type: speeddial, value: '2', label: Two}
+    4: {type: blf, target: carol, label: Caro}
 ";
 
 /// Builds one phone that has these fields.
@@ -100,15 +104,15 @@ fn a_position_past_the_keys_names_module_and_key() {
     assert_eq!(
         laid.said,
         [
-            "PV0622 at `{type: blf`: position 13 is past the keys of a A10; it has 7; this would be key 2 of expansion module 2: write it under `expansion_modules`"
+            "PV0622 at `{type: blf`: position 13 is past the keys of the A10; it has 7; this would be key 2 of expansion module 2: write it under `expansion_modules`"
         ]
     );
     let laid = lay("model: A5, function_keys: {4: {type: blf, value: 1}, 9999: {type: none}}", &[]);
     assert_eq!(
         laid.said,
         [
-            "PV0622 at `{type: blf`: position 4 is past the keys of a A5; it has 3",
-            "PV0622 at `{type: none`: position 9999 is past the keys of a A5; it has 3"
+            "PV0622 at `{type: blf`: position 4 is past the keys of the A5; it has 3",
+            "PV0622 at `{type: none`: position 9999 is past the keys of the A5; it has 3"
         ]
     );
     let laid = lay("model: A10, expansion_modules: [{model: S2, keys: {3: {type: blf, value: 1}}}]", &[]);
@@ -145,7 +149,7 @@ fn a_list_fills_what_is_free_after_lines_and_fixed_keys_then_modules() {
         "model: A7, lines: [alice], key_layout: list, function_keys: {3: {type: park, value: 700}}, expansion_modules: [{model: S2, keys: {1: {type: blf, value: 8}}}]",
         &[],
     );
-    let no_room = "PV0626 at `{type: speeddial`: this key finds no free place on a A7; take keys out of the layout, or give the phone a model that has more keys of type `speeddial`";
+    let no_room = "PV0626 at `{type: speeddial`: this key finds no free place on the A7; take keys out of the layout, or give the phone a model that has more keys of type `speeddial`";
     assert_eq!(laid.said, [no_room, no_room]);
     let laid = lay("model: A10, lines: [alice, bob], key_layout: list", &[]);
     assert_eq!(laid.said, NOTHING);
@@ -270,8 +274,8 @@ fn a_voicemail_key_is_that_of_its_line() {
 fn what_a_model_or_bank_cannot_do_is_an_error_at_the_key() {
     let fields = "model: A10, function_keys: {1: {type: dtmf, value: 1}, 4: {type: intercom, value: 2}, 5: {type: none}, 6: {type: blf, value: 3}}";
     let said = [
-        "PV0623 at `dtmf`: key 1 of a A10 cannot be a `dtmf`; it can be blf, group_pickup, intercom, line, park, pickup, speeddial, voicemail",
-        "PV0623 at `intercom`: key 4 of a A10 cannot be a `intercom`; it can be park, speeddial",
+        "PV0623 at `dtmf`: key 1 of the A10 cannot be a `dtmf`; it can be blf, group_pickup, intercom, line, park, pickup, speeddial, voicemail",
+        "PV0623 at `intercom`: key 4 of the A10 cannot be a `intercom`; it can be park, speeddial",
     ];
     assert_eq!(lay(fields, &[]).said, said);
     let allowed = lay(fields, &["--allow-unsupported"]);
@@ -298,13 +302,13 @@ fn a_line_that_the_device_lacks_is_an_error_at_the_key() {
 #[test]
 fn modules_that_the_model_does_not_take() {
     let many = "model: A7, expansion_modules: [{keys: {1: {type: blf, value: 1}}}, {keys: {2: {type: blf, value: 2}}}]";
-    let said = "PV0620 at `{keys: {2: {type: blf`: a A7 takes 1 expansion modules, this is number 2; take the module out";
+    let said = "PV0620 at `{keys: {2: {type: blf`: the A7 takes one expansion module, this is number 2; take the module out";
     assert_eq!(lay(many, &[]).said, [said]);
     assert_eq!(lay(many, &["--allow-unsupported"]).set(), ["m1 1: blf 1"]);
     let none = lay("model: A5, expansion_modules: [{model: S2}]", &[]);
-    assert_eq!(none.said, ["PV0620 at `{model: S2`: a A5 takes no expansion module; take the module out"]);
+    assert_eq!(none.said, ["PV0620 at `{model: S2`: the A5 takes no expansion module; take the module out"]);
     let unknown = "model: A10, expansion_modules: [{model: S3, keys: {1: {type: blf, value: 1}}}, {model: s-2, keys: {2: {type: blf, value: 2}}}]";
-    let said = "PV0621 at `S3`: a A10 takes no expansion module `S3`; it takes S2, S4";
+    let said = "PV0621 at `S3`: the A10 takes no expansion module `S3`; it takes S2, S4";
     assert_eq!(lay(unknown, &[]).said, [said]);
     // Left out, it takes its keys with it; the next moves up.
     let allowed = lay(unknown, &["--allow-unsupported"]);
@@ -316,11 +320,9 @@ fn modules_that_the_model_does_not_take() {
 
 #[test]
 fn a_removed_key_is_cleared() {
-    let inherited = lay(
-        "model: A7, key_layout: fixed, function_keys: {1: ~, 2: {label: ~}, 3: {type: none}}",
-        &[],
-    );
-    assert_eq!(inherited.said.len(), 1, "{:?}", inherited.said);
-    let inherited = lay("model: A5, function_keys: {1: ~, 2: {type: none}, 3: {type: blf, value: 3}}", &[]);
-    assert_eq!(inherited.slots, ["1: -", "2: none", "3: blf 3"]);
+    let laid = lay("model: A7, key_layout: fixed, function_keys: {1: ~, 2: {label: ~, value: 22}, 3: {type: none}, 4: {type: speeddial}}", &[]);
+    assert_eq!(laid.said, NOTHING);
+    assert_eq!(laid.slots[..4], ["1: -", "2: speeddial 22", "3: none", "4: speeddial 1003 \"Caro\""]);
+    let laid = lay("model: A5, function_keys: {1: ~, 2: {type: none}, 3: {type: blf, value: 3}}", &[]);
+    assert_eq!(laid.slots, ["1: -", "2: none", "3: blf 3"]);
 }
