@@ -76,10 +76,11 @@ impl Renderer<'_> {
         let mut files = Vec::new();
         for (path, planned) in by_path {
             let owners = choose(self.options, &path, planned, |a, b| a.bytes != b.bytes, out);
-            files.extend(owners.into_iter().map(|(plugin, artifact)| SharedArtifact {
-                plugin: plugin.id().to_owned(),
-                artifact,
-            }));
+            files.extend(
+                owners
+                    .into_iter()
+                    .map(|(plugin, artifact)| SharedArtifact { plugin: plugin.id().to_owned(), artifact }),
+            );
         }
         (files, whole)
     }

@@ -93,7 +93,8 @@ fn contexts(inventory: &str) -> Contexts {
             plugin: identity.plugin.as_deref(),
             protocol: None,
         };
-        let choice = plugins.associate(&query).unwrap_or_else(|error| panic!("{}", error.diagnostic().message));
+        let choice =
+            plugins.associate(&query).unwrap_or_else(|error| panic!("{}", error.diagnostic().message));
         let plugin = &choice.plugin;
         let mut maker =
             Maker { secrets: &secrets, options: &options, plugin, cache: &mut cache, out: &mut out };
@@ -186,7 +187,10 @@ fn every_field_is_filled_by_some_device() {
     let never: Vec<&str> = seen.iter().filter(|(_, set)| !**set).map(|(path, _)| path.as_str()).collect();
     let others = |path: &&str| !path.starts_with("feature_codes.") && !path.ends_with(".port");
     // On a slot that has a key, no line shows.
-    assert_eq!(never.into_iter().filter(others).collect::<Vec<_>>(), ["contacts.last_name", "set_slots.line"]);
+    assert_eq!(
+        never.into_iter().filter(others).collect::<Vec<_>>(),
+        ["contacts.last_name", "set_slots.line"]
+    );
 }
 
 fn json(context: &Context, path: &str) -> serde_json::Value {
@@ -203,10 +207,28 @@ fn json(context: &Context, path: &str) -> serde_json::Value {
 fn what_the_contract_names_is_there_and_null_when_not_set() {
     let poor = contexts(POOR);
     let [phone, soft] = &poor.devices[..] else { panic!() };
-    for name in ["locale", "language", "timezone", "tones", "remote_phonebook", "firmware_target", "site.http",
-        "site.http_url", "device.name", "device.firmware", "device.ip", "sip.proxy", "network.vlan", "admin.pin",
-        "user.password", "feature_codes.pickup", "tls.key", "http.username", "clock.time_format", "sccp.call_managers"]
-    {
+    for name in [
+        "locale",
+        "language",
+        "timezone",
+        "tones",
+        "remote_phonebook",
+        "firmware_target",
+        "site.http",
+        "site.http_url",
+        "device.name",
+        "device.firmware",
+        "device.ip",
+        "sip.proxy",
+        "network.vlan",
+        "admin.pin",
+        "user.password",
+        "feature_codes.pickup",
+        "tls.key",
+        "http.username",
+        "clock.time_format",
+        "sccp.call_managers",
+    ] {
         assert_eq!(json(phone, name), serde_json::Value::Null, "{name}");
     }
     for name in ["handsets", "ports", "contacts", "set_slots", "function_keys", "extra"] {
@@ -214,7 +236,10 @@ fn what_the_contract_names_is_there_and_null_when_not_set() {
     }
     assert_eq!(json(soft, "device.mac"), serde_json::Value::Null);
     assert_eq!(json(soft, "device.id"), "soft");
-    assert_eq!(json(soft, "line_slots"), serde_json::json!([{"line": null, "position": 1}, {"line": null, "position": 2}]));
+    assert_eq!(
+        json(soft, "line_slots"),
+        serde_json::json!([{"line": null, "position": 1}, {"line": null, "position": 2}])
+    );
     assert_eq!(json(soft, "key_slots").as_array().unwrap().len(), 15);
     assert_eq!(
         json(soft, "key_slots")[7],
@@ -288,6 +313,12 @@ fn the_order_of_what_is_written_changes_nothing() {
         serde_yaml::to_string(&turn(node, "")).unwrap()
     };
     let straight = contexts(RICH).devices;
-    let other = contexts(&turned(&RICH.replace("001122000001", "'001122000001'").replace("001122000002", "'001122000002'").replace("001122000003", "'001122000003'"))).devices;
+    let other = contexts(&turned(
+        &RICH
+            .replace("001122000001", "'001122000001'")
+            .replace("001122000002", "'001122000002'")
+            .replace("001122000003", "'001122000003'"),
+    ))
+    .devices;
     assert_eq!(format!("{straight:?}"), format!("{other:?}"));
 }

@@ -45,7 +45,8 @@ function_keys:
 /// Builds one phone that has these fields.
 fn lay(fields: &str, args: &[&str]) -> Laid {
     let device = format!("devices:\n  - {{mac: 001122000001, {fields}}}\n");
-    let repository = Repository::new(&[("inventory/common.yaml", COMMON), ("inventory/device.yaml", &device)]);
+    let repository =
+        Repository::new(&[("inventory/common.yaml", COMMON), ("inventory/device.yaml", &device)]);
     let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plugins");
     let mut all = vec!["build", "--format", "json", "--plugins", plugins.to_str().unwrap()];
     all.extend(args);
@@ -85,10 +86,7 @@ fn a_position_counts_over_the_banks_and_a_module_from_one_again() {
     assert_eq!(laid.said, NOTHING);
     assert_eq!(laid.set(), ["3: blf 3", "4: park 4", "7: speeddial 7", "m2 4: blf 24"]);
     let slots = laid.slots.iter().map(|slot| slot.split(':').next().unwrap()).collect::<Vec<_>>();
-    assert_eq!(
-        slots,
-        ["1", "2", "3", "4", "5", "6", "7", "m1 1", "m1 2", "m2 1", "m2 2", "m2 3", "m2 4"]
-    );
+    assert_eq!(slots, ["1", "2", "3", "4", "5", "6", "7", "m1 1", "m1 2", "m2 1", "m2 2", "m2 3", "m2 4"]);
 }
 
 #[test]
@@ -195,7 +193,9 @@ fn nothing_overflows_to_a_module_that_is_not_there() {
 #[test]
 fn auto_sorts_excludes_starts_and_skips() {
     let keys = |auto: &str| {
-        let fields = format!("model: A10, lines: [alice], expansion_modules: [{{model: S4}}], function_keys: {{auto: {{{auto}}}}}");
+        let fields = format!(
+            "model: A10, lines: [alice], expansion_modules: [{{model: S4}}], function_keys: {{auto: {{{auto}}}}}"
+        );
         let laid = lay(&fields, &[]);
         assert_eq!(laid.said, NOTHING, "{auto}");
         laid.set().into_iter().filter(|slot| !slot.contains("LINE")).map(str::to_owned).collect::<Vec<_>>()
@@ -239,7 +239,8 @@ fn auto_sorts_excludes_starts_and_skips() {
 
 #[test]
 fn auto_and_target_name_lines_that_exist() {
-    let laid = lay("model: A5, function_keys: {1: {type: blf, target: karol}, auto: {from: [bop, 'x*']}}", &[]);
+    let laid =
+        lay("model: A5, function_keys: {1: {type: blf, target: karol}, auto: {from: [bop, 'x*']}}", &[]);
     assert_eq!(
         laid.said,
         [
@@ -320,7 +321,10 @@ fn modules_that_the_model_does_not_take() {
 
 #[test]
 fn a_removed_key_is_cleared() {
-    let laid = lay("model: A7, key_layout: fixed, function_keys: {1: ~, 2: {label: ~, value: 22}, 3: {type: none}, 4: {type: speeddial}}", &[]);
+    let laid = lay(
+        "model: A7, key_layout: fixed, function_keys: {1: ~, 2: {label: ~, value: 22}, 3: {type: none}, 4: {type: speeddial}}",
+        &[],
+    );
     assert_eq!(laid.said, NOTHING);
     assert_eq!(laid.slots[..4], ["1: -", "2: speeddial 22", "3: none", "4: speeddial 1003 \"Caro\""]);
     let laid = lay("model: A5, function_keys: {1: ~, 2: {type: none}, 3: {type: blf, value: 3}}", &[]);

@@ -257,7 +257,8 @@ fn a_template_that_no_file_uses_may_be_for_an_entry_of_a_list() {
     let loose = "{{ item.number }} {{ device.mac }}";
     let files = [("acme/common/templates/d.tera", "<a/>"), ("acme/common/templates/loose.tera", loose)];
     assert_eq!(Compiled::new(ONE, &files, None).said, Vec::<String>::new());
-    let files = [("acme/common/templates/d.tera", "<a/>"), ("acme/common/templates/loose.tera", "{{ devise }}")];
+    let files =
+        [("acme/common/templates/d.tera", "<a/>"), ("acme/common/templates/loose.tera", "{{ devise }}")];
     assert_eq!(
         Compiled::new(ONE, &files, None).said,
         ["PV0506 acme/common/templates/loose.tera:1:4+6 there is no `devise`; did you mean `device`?"]
