@@ -9,6 +9,7 @@ mod files;
 mod identify;
 mod keys;
 mod model;
+mod pattern;
 mod reader;
 pub(crate) mod value;
 
@@ -16,8 +17,6 @@ pub(crate) mod value;
 mod tests;
 
 use std::collections::BTreeMap;
-
-use regex::Regex;
 
 pub use crate::yaml::decode::Spanned;
 pub use associate::Rules;
@@ -27,12 +26,13 @@ pub use identify::{GROUPS, Identify, Rule, Subject};
 pub(crate) use keys::Place;
 pub use keys::{Bank, KEY_TYPES, NamePattern};
 pub use model::{Features, Model, ModuleModel, Protocol};
+pub use pattern::Pattern;
 pub(crate) use reader::{near, report};
 pub use value::lay_over;
 
 use self::keys::TypesByModel;
 use self::reader::{Fields, Read};
-use super::codes::{BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, WRONG_ID};
+use super::codes::{BAD_PATTERN, BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, WRONG_ID};
 use super::requirement::Firmware;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{Node, Value};
@@ -85,7 +85,7 @@ pub struct Manifest {
 #[derive(Clone, Debug)]
 pub struct Extra {
     /// What a parameter's name has to match, as a whole.
-    pub pattern: Regex,
+    pub pattern: Pattern,
     /// The pattern as written, for messages.
     pub written: String,
     /// The element, section or command they are written in, for templates and for people.
@@ -187,7 +187,10 @@ impl Extra {
         fields.finish(out);
         let written = pattern?.as_str().to_owned();
         // A name must match as a whole: half a name that matches could bring along a line of its own.
-        let pattern = Regex::new(&format!("^(?:{written})$")).ok()?;
+        let Ok(pattern) = Pattern::parse(&format!("^(?:{written})$")) else {
+            let message = "`pattern` cannot be matched against whole names";
+            return report(BAD_PATTERN, message, node.span, out);
+        };
         Some(Self { pattern, written, element })
     }
 }
