@@ -162,10 +162,13 @@ impl Context<'_> {
 }
 
 /// Digits as a number would sort them, of any length; anything else after them, as text.
-fn numeric(text: &str) -> (bool, usize, String) {
+fn numeric(text: &str) -> (bool, usize, String, String) {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let significant = text.trim_start_matches('0');
-    (!digits, if digits { significant.len() } else { 0 }, text.to_string())
+    match digits {
+        true => (false, significant.len(), significant.to_string(), text.to_string()),
+        false => (true, 0, String::new(), text.to_string()),
+    }
 }
 
 fn number(line: &Named<Arc<Map>>) -> Option<&Item> {

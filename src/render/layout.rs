@@ -65,6 +65,7 @@ pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Rep
         if at >= model.modules as usize {
             let message = match model.modules {
                 0 => format!("the {} takes no expansion module", model.name),
+                1 => format!("the {} takes one expansion module, this is number {}", model.name, at + 1),
                 n => format!("the {} takes {n} expansion modules, this is number {}", model.name, at + 1),
             };
             report.unsupported(codes::TOO_MANY_MODULES, message, module.span, "take the module out".into());
@@ -126,8 +127,13 @@ pub(super) fn lay_out<'d>(
     slots: &'d [Slot],
     report: &mut Report<'_>,
 ) -> Layout<'d> {
-    let mut work =
-        Work { device, model, modules, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
+    let mut work = Work {
+        device,
+        model,
+        modules,
+        slots,
+        layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() },
+    };
     work.fixed(report);
     work.line_keys(report);
     work.auto(report);
@@ -275,8 +281,7 @@ impl<'d> Work<'d> {
     /// The first place from `from` on that nobody has and that can do `kind`. A module that the device does
     /// not name has places, to be cleared, but nobody knows that it is there.
     fn free(&self, from: Place, kind: &'d str) -> Option<(Place, &'d str)> {
-        let there =
-            |slot: &Slot| slot.module.is_none_or(|module| module as usize <= self.modules.len());
+        let there = |slot: &Slot| slot.module.is_none_or(|module| module as usize <= self.modules.len());
         self.slots.iter().enumerate().skip(from).filter(|(_, slot)| there(slot)).find_map(|(place, slot)| {
             let taken = self.layout.keys.contains_key(&place) || self.layout.lines.contains_key(&place);
             if taken { None } else { Some((place, self.able(slot, kind)?)) }
@@ -315,7 +320,7 @@ impl<'d> Work<'d> {
                     self.layout.keys.insert(place, Laid { key, kind });
                 }
                 None => {
-                    let message = format!("this key finds no free place on a {}", self.model.name);
+                    let message = format!("this key finds no free place on the {}", self.model.name);
                     let help = format!(
                         "take keys out of the layout, or give the phone a model that has more keys of type `{}`",
                         key.kind
