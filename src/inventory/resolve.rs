@@ -49,7 +49,7 @@ impl<'i> Resolver<'i> {
 
     /// The settings that every device starts from: what files that belong to no device may see.
     pub fn base(&self) -> (Arc<Map>, Arc<Map>, Arc<Map>) {
-        let stack = self.stack(&[], &mut Diagnostics::default());
+        let stack = self.stack(&[]);
         (stack.settings, stack.sip, stack.site)
     }
 
@@ -71,7 +71,7 @@ impl<'i> Resolver<'i> {
             self.inventory.profiles.contains_key(name).then(|| Arc::clone(name))
         };
         let profiles: Vec<_> = names(entry.layer.list("profiles")).filter_map(known).collect();
-        let stack = self.stack(&profiles, &mut Diagnostics::default());
+        let stack = self.stack(&profiles);
         Identity::new(|name| {
             let item = entry.layer.raw(name).or_else(|| stack.settings.raw(name))?;
             item.text().cloned()
@@ -88,7 +88,7 @@ impl<'i> Resolver<'i> {
                 }
             }
         }
-        let mut stack = self.stack(&profiles, out);
+        let mut stack = self.stack(&profiles);
         let layout = entry.layer.raw("key_layout").or_else(|| stack.settings.raw("key_layout"));
         if let Some(Item { datum: Datum::Text(name), span }) = layout {
             match self.inventory.layouts.get(name) {
@@ -137,7 +137,7 @@ impl<'i> Resolver<'i> {
         device
     }
 
-    fn stack(&self, profiles: &[Arc<str>], out: &mut Diagnostics) -> Stack {
+    fn stack(&self, profiles: &[Arc<str>]) -> Stack {
         if let Some(stack) = read(&self.stacks).get(profiles) {
             return stack.clone();
         }

@@ -154,27 +154,25 @@ fn list_embedded(files: EmbeddedFiles, directory: &str) -> Vec<Entry> {
 }
 
 fn list_directory(root: &Path, path: &Path, out: &mut Diagnostics) -> io::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
+    let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        let Ok(name) = entry.file_name().into_string() else {
-            let message = format!("a name in {} is not UTF-8", path.display());
-            out.push(Diagnostic::error(UNREADABLE, message));
-            continue;
-        };
-        if name.starts_with('.') || name.ends_with('~') {
-            continue;
-        }
-        let kind = entry.file_type()?;
-        if kind.is_symlink() && !stays_inside(root, &entry.path(), out) {
-            continue;
-        }
-        if kind.is_dir() || kind.is_file() || kind.is_symlink() {
-            entries.push(Entry { name, directory: kind.is_dir() });
+        match entry.file_name().into_string() {
+            Ok(name) if name.starts_with('.') || name.ends_with('~') => {}
+            Ok(name) => found.push((name, entry.file_type()?)),
+            Err(_) => {
+                let message = format!("a name in {} is not UTF-8", path.display());
+                out.push(Diagnostic::error(UNREADABLE, message));
+            }
         }
     }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let entries = found.into_iter().filter_map(|(name, kind)| {
+        let plain = kind.is_dir() || kind.is_file();
+        let linked = kind.is_symlink() && stays_inside(root, &path.join(&name), out);
+        (plain || linked).then(|| Entry { name, directory: kind.is_dir() })
+    });
+    Ok(entries.collect())
 }
 
 /// Whether a symbolic link leads to a file inside the root; reports it otherwise. Links to directories are

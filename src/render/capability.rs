@@ -3,7 +3,7 @@
 use super::{Options, codes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
 use crate::inventory::{Device, Item, Map, timezone};
-use crate::plugin::Choice;
+use crate::plugin::{Choice, Model};
 
 /// Checks lines, contacts, handsets, ports and time zone of a device.
 pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &mut Diagnostics) {
@@ -33,12 +33,12 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
     }
     let handsets = settings.list("handsets");
     if let Some(item) = settings.get("handsets").filter(|_| !handsets.is_empty()) {
-        match model.handsets {
-            None if !matches!(model.kind, "dect" | "wifidect") => {
+        match self::handsets(model) {
+            0 => {
                 let message = format!("handsets on a {}, which is no DECT base", model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take `handsets` out".into());
             }
-            Some(most) if handsets.len() > most as usize => {
+            most if handsets.len() > most => {
                 let message = format!("{} handsets on a {}, which takes {most}", handsets.len(), model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take some out".into());
             }
@@ -46,12 +46,26 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
         }
     }
     if let Some(ports) = settings.map("ports") {
-        for (item, most) in surplus_ports(ports, model.ports.unwrap_or(model.lines)) {
+        for (item, most) in surplus_ports(ports, self::ports(model)) {
             let message = format!("a port past the {most} of a {}", model.name);
             refuse(codes::NO_SUCH_PORT, message, item.span, "take the port out".into());
         }
     }
     warn_of_timezone(settings, out);
+}
+
+/// How many handsets a model takes.
+pub(super) fn handsets(model: &Model) -> usize {
+    match model.handsets {
+        Some(most) => most as usize,
+        None if matches!(model.kind, "dect" | "wifidect") => usize::MAX,
+        None => 0,
+    }
+}
+
+/// How many ports a device has: one for each line, where its plugin says nothing else.
+pub(super) fn ports(model: &Model) -> u32 {
+    model.ports.unwrap_or(model.lines)
 }
 
 fn surplus_ports(ports: &Map, most: u32) -> impl Iterator<Item = (&Item, u32)> {

@@ -30,6 +30,8 @@ pub const BAD_EXTRA: Code = Code("PV0631");
 pub const INEXACT_TIMEZONE: Code = Code("PV0632");
 /// No plugin is there to make the files.
 pub const NO_PLUGIN: Code = Code("PV0633");
+/// A setting that the phone cannot follow.
+pub const NO_EFFECT: Code = Code("PV0634");
 
 /// A path that leaves out/ or is no path.
 pub const BAD_PATH: Code = Code("PV0701");
@@ -45,3 +47,5 @@ pub const SHARED_FILE: Code = Code("PV0705");
 pub const BAD_SETTING: Code = Code("PV0706");
 /// A file of `static/` that cannot be copied.
 pub const BAD_STATIC: Code = Code("PV0707");
+/// Models of one plugin want different content under one path.
+pub const MODELS_COLLIDE: Code = Code("PV0708");

@@ -177,10 +177,11 @@ fn nearest_of<'k>(name: &str, known: &BTreeSet<&'k str>) -> Vec<&'k str> {
 
 /// "did you mean", else what there is; nothing where there is nothing.
 fn suggest(near: &[&str], intro: &str, known: BTreeSet<&str>) -> Option<String> {
-    if let Some((last, rest)) = near.split_last() {
-        let rest: String = rest.iter().map(|name| format!("`{name}`, ")).collect();
-        let joint = if rest.is_empty() { "" } else { "or " };
-        return Some(format!("did you mean {rest}{joint}`{last}`?"));
+    let quoted: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        Some((only, [])) => return Some(format!("did you mean {only}?")),
+        Some((last, rest)) => return Some(format!("did you mean {} or {last}?", rest.join(", "))),
+        None => {}
     }
     let shown: Vec<&str> = known.iter().copied().take(LISTED).collect();
     let more = match known.len() - shown.len() {

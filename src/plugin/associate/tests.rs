@@ -1,1 +1,248 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::plugin::source::Source;
+use crate::plugin::testing::{Loaded, load, tree};
+
+/// A version of a family with vendor, models and `associate`.
+fn version(family: &str, firmware: &str, vendor: &str, models: &str, associate: &str) -> (String, String) {
+    let directory = firmware.replace('.', "_");
+    let text = format!(
+        "id: {family}-{firmware}\nversion: 1.0.0\ndescription: x\nvendor: {vendor}\nfirmware: {firmware}\n\
+         function_keys: [blf]\nmodels: {models}\nassociate: {associate}\n"
+    );
+    (format!("{family}/v{directory}/plugin.yaml"), text)
+}
+
+fn files() -> Vec<(String, String)> {
+    let digium =
+        "{aliases: {vendor: [Sangoma], model: {D6X: D65}}, refuse_firmware: '<1.0', generation: '^\\d+'}";
+    let yealink = "{generation: '^\\d+\\.(\\d+)', firmware_match: prefix}";
+    let bounds = "{refuse_firmware: '>=9'}";
+    let mut files = vec![
+        version("digium", "1.4.0.0", "Digium", "{D40: {lines: 2}, D70: {lines: 6}}", digium),
+        version("digium", "2.2.1.8", "Digium", "{D40: {lines: 2}, D65: {lines: 4}}", digium),
+        version("digium", "2.8.1", "Digium", "{D40: {lines: 2}, D65: {lines: 4}}", digium),
+        version("yealink", "66.84", "Yealink", "{T46S: {lines: 16}}", yealink),
+        version("yealink", "66.86", "Yealink", "{T46S: {lines: 16}, T48S: {}}", yealink),
+        version("cisco", "9.4", "Cisco", "{'7945': {lines: 2}}", bounds),
+        version("sccp", "9.0", "Cisco", "{'7945': {protocol: sccp}, '7920': {protocol: sccp}}", "{}"),
+        version("clone", "1.0", "Clone-Works", "{D40: {lines: 1}, CX1: {}}", "{}"),
+    ];
+    for (path, text) in &mut files {
+        if path.starts_with("yealink/v66_86") {
+            *text = text.replace("firmware: 66.86", "firmware: '66.86.0'");
+        }
+    }
+    files
+}
+
+fn set(files: &[(String, String)]) -> PluginSet {
+    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    let loaded = load(&files);
+    assert_eq!(loaded.said(), Vec::<String>::new());
+    loaded.set
+}
+
+fn query<'q>(vendor: &'q str, model: &'q str, firmware: &'q str) -> Query<'q> {
+    let some = |text: &'q str| Some(text).filter(|text| !text.is_empty());
+    Query { vendor: some(vendor), model: some(model), firmware: some(firmware), ..Query::default() }
+}
+
+fn answer(set: &PluginSet, query: &Query<'_>) -> String {
+    match set.associate(query) {
+        Ok(choice) => format!("{} {} {}", choice.plugin.id(), choice.level.as_str(), choice.model().name),
+        Err(error) => {
+            let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
+            format!("{} {:?}: {}{help}", error.code.0, error.field, error.message)
+        }
+    }
+}
+
+#[test]
+fn levels_and_ties() {
+    let set = set(&files());
+    for (vendor, model, firmware, expected) in [
+        ("Digium", "D40", "2.8.1", "digium-2.8.1 exact D40"),
+        ("Digium", "D40", "2_8_1", "digium-2.8.1 exact D40"),
+        ("Digium", "D40", "1.4", "digium-1.4.0.0 exact D40"),
+        // The same generation: the nearest that is not newer, compared as versions.
+        ("Digium", "D40", "2.7.5", "digium-2.2.1.8 complete D40"),
+        ("Digium", "D40", "2.10.0", "digium-2.8.1 complete D40"),
+        // Older than all of its generation: the newest.
+        ("Digium", "D40", "2.0", "digium-2.8.1 complete D40"),
+        // Another generation, or nothing known.
+        ("Digium", "D40", "3.0", "digium-2.8.1 probable D40"),
+        ("Digium", "D65", "1.9", "digium-2.8.1 probable D65"),
+        ("Digium", "D40", "", "digium-2.8.1 probable D40"),
+        ("Digium", "D70", "2.8.1", "digium-1.4.0.0 probable D70"),
+        // Names compare without case, blanks and hyphens; aliases stand for what they name.
+        ("DIGIUM", "d-40", "2.8.1", "digium-2.8.1 exact D40"),
+        ("sangoma", "D 6x", "2.8.1", "digium-2.8.1 exact D65"),
+        ("Clone Works", "cx-1", "", "clone-1.0 probable CX1"),
+        // A prefix is the same version; the number of the model does not count in the generation.
+        ("Yealink", "T46S", "66.84.0.15", "yealink-66.84 exact T46S"),
+        ("Yealink", "T46S", "108.86.0.90", "yealink-66.86 complete T46S"),
+        ("Yealink", "T46S", "108.85.0.90", "yealink-66.84 probable T46S"),
+        // Without a vendor the model tells it.
+        ("", "T48S", "", "yealink-66.86 probable T48S"),
+    ] {
+        assert_eq!(answer(&set, &query(vendor, model, firmware)), expected, "{vendor} {model} {firmware}");
+    }
+}
+
+#[test]
+fn what_is_never_chosen_is_explained() {
+    let set = set(&files());
+    for (asked, expected) in [
+        (
+            query("Digum", "D40", ""),
+            "PV0601 Vendor: no plugin is for phones of `Digum`; did you mean `Digium`?",
+        ),
+        (
+            query("Acme", "T46S", ""),
+            "PV0601 Vendor: no plugin is for phones of `Acme`; did you mean `Yealink`?",
+        ),
+        (
+            query("Acme", "X", ""),
+            "PV0601 Vendor: no plugin is for phones of `Acme`; known vendors are Cisco, Clone-Works, Digium, Sangoma, Yealink",
+        ),
+        (
+            query("Digium", "D60", ""),
+            "PV0602 Model: no plugin knows the model `D60` of Digium; did you mean `D40`, `D65` or `D70`?",
+        ),
+        (
+            query("Cisco", "8841", ""),
+            "PV0602 Model: no plugin knows the model `8841` of Cisco; known models are 7920, 7945",
+        ),
+        (
+            query("Digium", "D40", "0.9"),
+            "PV0605 Firmware: no plugin may be given to a phone with the firmware `0.9`; upgrade the phone, or correct `firmware`: digium-1.4.0.0 refuses <1.0, digium-2.2.1.8 refuses <1.0, digium-2.8.1 refuses <1.0",
+        ),
+        (
+            query("Digium", "", ""),
+            "PV0607 Device: the device has no model, so that no plugin can be chosen; add `model:` to it or to one of its profiles",
+        ),
+        (
+            query("", "D40", ""),
+            "PV0608 Model: several vendors make a model `D40`; add `vendor:` with one of Clone-Works, Digium",
+        ),
+    ] {
+        assert_eq!(answer(&set, &asked), expected);
+    }
+}
+
+#[test]
+fn a_pin_decides_and_has_to_fit() {
+    let set = set(&files());
+    let pinned = |pin, vendor, model, firmware| {
+        answer(&set, &Query { plugin: Some(pin), ..query(vendor, model, firmware) })
+    };
+    for (found, expected) in [
+        (pinned("digium-1.4.0.0", "Digium", "D40", "2.8.1"), "digium-1.4.0.0 probable D40"),
+        (pinned("digium-1.4.0.0", "", "D40", ""), "digium-1.4.0.0 probable D40"),
+        (pinned("yealink-66.84", "Yealink", "", "66.84.1"), "yealink-66.84 exact T46S"),
+        (
+            pinned("digium-2.81", "Digium", "D40", ""),
+            "PV0603 Plugin: there is no plugin `digium-2.81`; did you mean `digium-2.8.1`?",
+        ),
+        (
+            pinned("digium-2.8.1", "Digium", "D70", ""),
+            "PV0604 Plugin: the plugin `digium-2.8.1` does not know the model `D70`; did you mean `D40`?",
+        ),
+        (
+            pinned("digium-2.8.1", "Yealink", "D40", ""),
+            "PV0609 Plugin: the plugin `digium-2.8.1` is for phones of Digium, not of `Yealink`; remove the pin, or correct the vendor",
+        ),
+        (
+            pinned("digium-2.8.1", "Digium", "D40", "0.5"),
+            "PV0605 Firmware: no plugin may be given to a phone with the firmware `0.5`; upgrade the phone, or correct `firmware`: digium-2.8.1 refuses <1.0",
+        ),
+        (
+            pinned("digium-2.8.1", "Digium", "", ""),
+            "PV0607 Device: the device has no model, so that no plugin can be chosen; add `model:` to it or to one of its profiles",
+        ),
+    ] {
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn the_protocol_narrows_the_choice() {
+    let set = set(&files());
+    let asked =
+        |model, protocol, firmware| answer(&set, &Query { protocol, ..query("Cisco", model, firmware) });
+    assert_eq!(asked("7945", None, ""), "cisco-9.4 probable 7945");
+    assert_eq!(asked("7945", Some(Protocol::Sccp), ""), "sccp-9.0 probable 7945");
+    assert_eq!(
+        asked("7920", Some(Protocol::Sip), ""),
+        "PV0606 Protocol: no plugin speaks sip on the model `7920`; correct `protocol`; the model is known to sccp-9.0"
+    );
+    // Refused by one of two: the other one.
+    assert_eq!(asked("7945", None, "9.1"), "sccp-9.0 probable 7945");
+}
+
+#[test]
+fn support_tells_every_level() {
+    let set = set(&files());
+    let digium = set.get("digium-2.8.1").unwrap();
+    for (vendor, model, firmware, expected) in [
+        ("Digium", "D40", "2.8.1", Some(Level::Exact)),
+        ("Digium", "D40", "2.9", Some(Level::Complete)),
+        ("Digium", "D40", "", Some(Level::Probable)),
+        ("Digium", "D99", "2.8.1", Some(Level::Unknown)),
+        ("Digium", "", "", Some(Level::Unknown)),
+        ("Digium", "D40", "0.9", Some(Level::Improbable)),
+        ("Yealink", "D40", "2.8.1", None),
+        ("", "D40", "2.8.1", Some(Level::Exact)),
+        ("", "T46S", "", None),
+    ] {
+        assert_eq!(support(&query(vendor, model, firmware), digium), expected, "{vendor} {model} {firmware}");
+    }
+}
+
+#[test]
+fn a_range_matches_within_its_bounds() {
+    let (path, text) = version("acme", "2.0", "Acme", "{A1: {}}", "{}");
+    let range = text.replace("firmware: 2.0", "firmware: '>=2,<3'");
+    let newer = version("acme", "3.1", "Acme", "{A1: {}}", "{}");
+    let set = set(&[(path, range), newer]);
+    assert_eq!(answer(&set, &query("Acme", "A1", "2.9")), "acme-2.0 exact A1");
+    assert_eq!(answer(&set, &query("Acme", "A1", "3.0")), "acme-2.0 probable A1");
+    assert_eq!(answer(&set, &query("Acme", "A1", "1.0")), "acme-3.1 probable A1");
+}
+
+#[test]
+fn remembered_answers_are_the_same() {
+    let set = set(&files());
+    let associator = Associator::new(&set);
+    for firmware in ["2.8.1", "0.1", "2.8.1", "0.1"] {
+        let asked = query("Digium", "D40", firmware);
+        let direct = set.associate(&asked).map(|choice| choice.plugin.id().to_owned());
+        assert_eq!(associator.associate(&asked).map(|choice| choice.plugin.id().to_owned()), direct);
+    }
+    // Parts that run together are kept apart.
+    let (a, b) = (
+        query("Digium", "D4", ""),
+        Query { model: Some("D"), firmware: Some("4"), ..query("Digium", "", "") },
+    );
+    assert_ne!(key(&a), key(&b));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn the_choice_does_not_depend_on_the_order_of_loading(
+        order in Just((0..files().len()).collect::<Vec<_>>()).prop_shuffle(),
+        firmware in "([0-3]|66|84|86)(\\.[0-9]{1,2}){0,3}",
+        model in prop::sample::select(vec!["D40", "D65", "T46S", "7945", "D70"]),
+    ) {
+        // Each file as a tree of its own: trees are laid over one another in the order given.
+        let files = files();
+        let trees: Vec<Source> = order.iter().map(|i| tree(&[(&*files[*i].0, &*files[*i].1)])).collect();
+        let shuffled = Loaded::new(trees, None).set;
+        let vendor = match model { "T46S" => "Yealink", "7945" => "Cisco", _ => "Digium" };
+        let asked = query(vendor, model, &firmware);
+        prop_assert_eq!(answer(&shuffled, &asked), answer(&set(&files), &asked));
+    }
+}

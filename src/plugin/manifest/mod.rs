@@ -9,6 +9,7 @@ mod files;
 mod identify;
 mod keys;
 mod model;
+mod pattern;
 mod reader;
 pub(crate) mod value;
 
@@ -17,8 +18,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
 pub use crate::yaml::decode::Spanned;
 pub use associate::Rules;
 pub use delivery::{DhcpRule, FirmwareFile, FirmwarePackage, InstallAction, InstallStep, Resync};
@@ -26,13 +25,14 @@ pub use files::{FileKind, FileSpec, Files, ModelsOf};
 pub use identify::{GROUPS, Identify, Rule, Subject};
 pub(crate) use keys::Place;
 pub use keys::{Bank, KEY_TYPES, NamePattern};
-pub use model::{Model, ModuleModel, Protocol};
+pub use model::{Features, Model, ModuleModel, Protocol};
+pub use pattern::Pattern;
 pub(crate) use reader::{near, report};
 pub use value::lay_over;
 
 use self::keys::TypesByModel;
 use self::reader::{Fields, Read};
-use super::codes::{BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, UNKNOWN_MODEL_NAME, WRONG_ID};
+use super::codes::{BAD_PATTERN, BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, WRONG_ID};
 use super::requirement::Firmware;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{Node, Value};
@@ -54,8 +54,8 @@ pub struct Manifest {
     pub protocol: Protocol,
     /// Its models, sorted by name.
     pub models: Vec<Model>,
-    /// What the phones can do, as `plugin list` shows it.
-    pub features: BTreeMap<String, tera::Value>,
+    /// What the phones can do, as `plugin list` shows it; a model may differ.
+    pub features: Features,
     /// Who is asking.
     pub identify: Identify,
     /// For which phones it is chosen.
@@ -76,6 +76,8 @@ pub struct Manifest {
     pub firmware_packages: Vec<FirmwarePackage>,
     /// Where extra parameters go; `None` refuses them.
     pub extra: Option<Extra>,
+    /// Models that are named outside `models`: some version of the family must have them.
+    pub(super) named_models: Vec<Spanned<String>>,
 }
 
 /// Where a vendor's own parameters (`extra` in an inventory) are written. Templates see those of the
@@ -83,7 +85,7 @@ pub struct Manifest {
 #[derive(Clone, Debug)]
 pub struct Extra {
     /// What a parameter's name has to match, as a whole.
-    pub pattern: Regex,
+    pub pattern: Pattern,
     /// The pattern as written, for messages.
     pub written: String,
     /// The element, section or command they are written in, for templates and for people.
@@ -132,10 +134,10 @@ impl Manifest {
         let protocol = fields.word("protocol", model::PROTOCOLS, out).unwrap_or_default();
         let tables = free_map(&mut fields, "tables", out);
         let vars = free_map(&mut fields, "vars", out);
-        let types = fields.get("function_keys").map(|node| TypesByModel::read(node, out));
-        let models = models(&mut fields, &model::Defaults { protocol, vars: &vars }, types, out);
-        let features = fields.map("features", out);
-        let features = features.iter().map(|(k, node)| (k.text.to_string(), value::free(node))).collect();
+        let types = fields.get("function_keys").map(|node| TypesByModel::read(node, out)).unwrap_or_default();
+        let features = fields.get("features").map(|node| model::features(node, out)).unwrap_or_default();
+        let defaults = model::Defaults { protocol, vars: &vars, features: &features };
+        let models = models(&mut fields, &defaults, &types, out);
         let identify = fields.get("identify").map(|node| Identify::read(node, out)).unwrap_or_default();
         let associate = fields.get("associate").map(|node| Rules::read(node, out)).unwrap_or_default();
         let files = fields.get("files").map(|node| Files::read(node, out)).unwrap_or_default();
@@ -150,7 +152,9 @@ impl Manifest {
         // Read before the merge, which needs it.
         fields.get("layers");
         fields.finish(out);
-        check_aliases(&associate, &models, out);
+        // A common layer may name models that only some versions have: the family is asked, not this version.
+        let aliased = associate.model_aliases.values().cloned();
+        let named_models = aliased.chain(types.models().cloned()).collect();
         Some(Self {
             id: id?,
             version: version?,
@@ -170,6 +174,7 @@ impl Manifest {
             resync,
             firmware_packages,
             extra,
+            named_models,
         })
     }
 }
@@ -182,7 +187,10 @@ impl Extra {
         fields.finish(out);
         let written = pattern?.as_str().to_owned();
         // A name must match as a whole: half a name that matches could bring along a line of its own.
-        let pattern = Regex::new(&format!("^(?:{written})$")).ok()?;
+        let Ok(pattern) = Pattern::parse(&format!("^(?:{written})$")) else {
+            let message = "`pattern` cannot be matched against whole names";
+            return report(BAD_PATTERN, message, node.span, out);
+        };
         Some(Self { pattern, written, element })
     }
 }
@@ -217,12 +225,11 @@ fn free_map(fields: &mut Fields<'_, '_>, name: &'static str, out: &mut Diagnosti
 fn models(
     fields: &mut Fields<'_, '_>,
     defaults: &model::Defaults<'_>,
-    types: Option<TypesByModel>,
+    types: &TypesByModel,
     out: &mut Diagnostics,
 ) -> Vec<Model> {
     let entries = fields.map("models", out);
     let below = fields.get("model_defaults");
-    let types = types.unwrap_or_default();
     let mut models: Vec<Model> = Vec::new();
     for (key, node) in entries.iter().filter(|(_, node)| !node.is_null()) {
         let merged = match (below, &node.value) {
@@ -238,9 +245,6 @@ fn models(
             None => no_key_types(model, out),
         }
     }
-    for named in types.models().filter(|named| models.iter().all(|model| model.name != named.value)) {
-        unknown_model(named, &models, out);
-    }
     models.sort_by(|a, b| a.name.cmp(&b.name));
     models
 }
@@ -249,18 +253,4 @@ fn no_key_types(model: &Model, out: &mut Diagnostics) {
     let message = format!("nothing says which types the keys of model `{}` can have", model.name);
     let help = "list them under `function_keys`, for all models or for this one";
     out.push(Diagnostic::error(MISSING_FIELD, message).at(model.span).help(help));
-}
-
-fn check_aliases(rules: &Rules, models: &[Model], out: &mut Diagnostics) {
-    for model in rules.model_aliases.values() {
-        if models.iter().all(|known| known.name != model.value) {
-            unknown_model(model, models, out);
-        }
-    }
-}
-
-fn unknown_model(named: &Spanned<String>, models: &[Model], out: &mut Diagnostics) {
-    let message = format!("there is no model `{}` under `models`", named.value);
-    let help = near(&named.value, models.iter().map(|model| model.name.as_str()));
-    out.push(Diagnostic::error(UNKNOWN_MODEL_NAME, message).at(named.span).maybe_help(help));
 }

@@ -91,20 +91,25 @@ impl<'e> Engine<'e> {
         vec![current.to_owned()]
     }
 
+    /// `chain` leads from a template back to itself; that of `extends` leaves out where it begins.
     fn circle(&mut self, name: &str, chain: &[String], verb: &str) -> Vec<String> {
         let mut steps = chain.to_vec();
-        if steps.first().is_none_or(|first| first != name) {
+        if steps.len() < 2 || steps.first().is_none_or(|first| first != name) {
             steps.insert(0, name.to_owned());
         }
-        let message = format!("templates {verb} one another in a circle: {}", steps.join(", "));
+        let itself = steps.iter().all(|step| step == name);
+        let message = if itself {
+            format!("the template `{name}` {verb}s itself")
+        } else {
+            format!("templates {verb} one another in a circle: {}", steps.join(", "))
+        };
         let mut diagnostic = Diagnostic::error(TEMPLATE_CIRCLE, message);
-        let next = steps.get(1).map(String::as_str).unwrap_or_default();
         // A template is named with its layer or without.
+        let next = steps.get(1).map(String::as_str).unwrap_or_default();
         let short = next.split_once('/').map_or(next, |(_, short)| short);
         diagnostic.span = self.quoted(name, next).or_else(|| self.quoted(name, short));
-        if verb == "extend" && !next.is_empty() && steps.iter().all(|step| step == name) {
-            diagnostic = diagnostic
-                .help("name the layer whose template it builds on, such as `common/` before the name");
+        if itself {
+            diagnostic = diagnostic.help(format!("name the layer that it builds on, as in `common/{short}`"));
         }
         add(self.problems, diagnostic);
         steps
