@@ -15,8 +15,8 @@ pub const PER_FILE: usize = 80;
 const MODELS: [(&str, &str, usize); 8] = [
     ("D40", "1.4.0.0", 0),
     ("D50", "1.4.0.0", 6),
-    ("D60", "2.2.1.8", 3),
-    ("D62", "2.2.1.8", 1),
+    ("D60", "2.2.1.8", 1),
+    ("D45", "2.2.1.8", 0),
     ("D65", "2.2.1.8", 6),
     ("D65", "2.8.1", 6),
     ("D65", "2.8.1", 6),
@@ -146,6 +146,8 @@ fn line(n: usize, text: &mut String) {
     username: user{n}
     password: Xk3{n}vQ9z
     display_name: "{name} N'Diaye {n}"
+    label: "{name} {number}"
+    voicemail: "*98{n}"
 "#,
         number = 100_000 + n,
         name = NAMES[n % NAMES.len()],
