@@ -212,8 +212,8 @@ fn tftpd_serves_every_file_and_nothing_else() {
 
         // As Debian starts it, the sensitive files stay closed.
         let server = tftpd(&out, &[]);
-        let sensitive = listing(&out).into_iter().filter(|(_, entry)| entry.mode == 0o100_640);
-        let (name, _) = sensitive.last().unwrap();
+        let mut sensitive = listing(&out).into_iter().filter(|(_, entry)| entry.mode == 0o100_640);
+        let (name, _) = sensitive.next_back().unwrap();
         assert!(tftp(&server, &name, &to).0.is_empty(), "{name} is served to anybody");
         let common = "Digium/000000000000.cfg";
         assert_eq!(tftp(&server, common, &to).0, fs::read(out.join(common)).unwrap());
