@@ -64,8 +64,8 @@ pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Rep
     for (at, module) in device.modules.iter().enumerate() {
         if at >= model.modules as usize {
             let message = match model.modules {
-                0 => format!("a {} takes no expansion module", model.name),
-                n => format!("a {} takes {n} expansion modules, this is number {}", model.name, at + 1),
+                0 => format!("the {} takes no expansion module", model.name),
+                n => format!("the {} takes {n} expansion modules, this is number {}", model.name, at + 1),
             };
             report.unsupported(codes::TOO_MANY_MODULES, message, module.span, "take the module out".into());
             break;
@@ -90,7 +90,7 @@ pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Rep
             None if model.expansion_modules.is_empty() => modules.attached.push(module),
             None => report.unsupported(
                 codes::UNKNOWN_MODULE,
-                format!("a {} takes no expansion module `{name}`", model.name),
+                format!("the {} takes no expansion module `{name}`", model.name),
                 *span,
                 format!("it takes {}", known_modules(model)),
             ),
@@ -155,7 +155,7 @@ impl<'d> Work<'d> {
             match key.position as usize {
                 n if n <= own => self.put(n - 1, key, report),
                 n => {
-                    let message = format!("position {n} is past the keys of a {}", self.model.name);
+                    let message = format!("position {n} is past the keys of the {}", self.model.name);
                     let help = self.past_own_keys(n, own);
                     report.unsupported(codes::NO_SUCH_KEY, message, key.span, help);
                 }
@@ -179,7 +179,7 @@ impl<'d> Work<'d> {
 
     fn past_own_keys(&self, position: usize, own: usize) -> String {
         let has = match own {
-            0 => format!("a {} has no programmable keys of its own", self.model.name),
+            0 => format!("the {} has no programmable keys of its own", self.model.name),
             1 => "it has 1".to_string(),
             n => format!("it has {n}"),
         };
@@ -196,7 +196,9 @@ impl<'d> Work<'d> {
         let Some(slot) = self.slots.get(place) else { return };
         let Some(kind) = self.able(slot, &key.kind) else {
             let message = match slot.module {
-                None => format!("key {} of a {} cannot be a `{}`", slot.position, self.model.name, key.kind),
+                None => {
+                    format!("key {} of the {} cannot be a `{}`", slot.position, self.model.name, key.kind)
+                }
                 Some(m) => {
                     format!("key {} of expansion module {m} cannot be a `{}`", slot.position, key.kind)
                 }

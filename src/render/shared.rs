@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::codes;
 use super::context::Maker;
-use super::files::{Artifact, Job, Renderer};
+use super::files::{Artifact, Job, Renderer, hidden};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Map;
 use crate::plugin::{FileKind, ModelsOf, Plugin};
@@ -121,7 +121,7 @@ impl Renderer<'_> {
         let mut cache = Cache::default();
         let mut artifacts = Vec::new();
         let mut fine = true;
-        let mask = || self.secrets.texts();
+        let mask = || hidden(self.secrets, [&**base.0]);
         let job = Job { templates, plugin, options: self.options, content: true, mask: &mask };
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };

@@ -117,6 +117,8 @@ pub struct FormatProblem {
     pub column: usize,
     /// In lower case, without a full stop; never quotes a value.
     pub message: String,
+    /// Whether the text is well-formed and only its encoding lacks a character.
+    pub unencodable: bool,
 }
 
 impl FormatProblem {
@@ -130,6 +132,7 @@ impl FormatProblem {
             // The mark is of our own making and not in the finished file.
             column: in_line.chars().filter(|c| *c != escape::MARK).count() + 1,
             message: message.into(),
+            unencodable: false,
         }
     }
 }
