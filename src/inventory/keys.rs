@@ -84,7 +84,6 @@ impl Context<'_> {
         });
         let value = map.get("value").or_else(|| target.and_then(|line| number(line)));
         let label = map.get("label").or_else(|| target.and_then(|line| display_name(line)));
-        let value = value.cloned().or_else(|| self.feature_code(&kind));
         let referred = map.get("target").is_some();
         if value.is_none() && !referred && !map.is_broken() && NEED_VALUE.contains(&&*kind) {
             let message = format!("a key of type `{kind}` needs a value");
@@ -95,13 +94,20 @@ impl Context<'_> {
             Datum::Int(n) => Some((u32::try_from(n).ok()?, item.span)),
             _ => None,
         });
+        let code = || self.feature_code(&kind, line.map(|(line, _)| line));
+        let value = value.cloned().or_else(code);
         Some(Key { position, span: item.span, kind, kind_span, value, label: label.cloned(), line })
     }
 
-    fn feature_code(&self, kind: &str) -> Option<Item> {
+    fn feature_code(&self, kind: &str, line: Option<u32>) -> Option<Item> {
         let word = FEATURE_VALUE.into_iter().find(|word| *word == kind)?;
-        // A mailbox of the first line goes before the site's code.
-        let own = self.lines.list.first().filter(|_| word == "voicemail").map(|line| &line.values);
+        // The mailbox of the key's line, which is the first unless it says another, goes before the site's code.
+        let mut lines = self.lines.list.iter();
+        let of = match line {
+            Some(position) => lines.find(|line| line.position == position),
+            None => lines.next(),
+        };
+        let own = of.filter(|_| word == "voicemail").map(|line| &line.values);
         own.and_then(|values| values.get(word))
             .or_else(|| self.settings.map("feature_codes")?.get(word))
             .cloned()

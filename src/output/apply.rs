@@ -1,7 +1,7 @@
 //! Making the plan true.
 //!
 //! The order is what makes a crash harmless: the journal first, so that whatever is renamed counts as
-//! provc's own; new files before replaced ones, because only they need room in directories and they can be
+//! provc's own; room for the manifest, so that a full disk does not end the build half-way; new files before replaced ones, because only they need room in directories and they can be
 //! taken back; removals after all is in place; the manifest; and the end of the journal last.
 
 use std::fs::File;
@@ -91,12 +91,17 @@ impl<'a> Apply<'a> {
         }
         if !idle {
             self.journal()?;
+            self.reserve_manifest()?;
         }
-        self.remove(true)?;
-        self.make_directories()?;
+        // What may be refused comes before what is hard to take back.
+        for directory in self.checked.loose.iter().copied() {
+            self.set_mode(directory)?;
+        }
         for file in access {
             self.fix_access(file)?;
         }
+        self.remove(true)?;
+        self.make_directories()?;
         self.place_new(&new)?;
         self.place_old(&old)?;
         self.remove(false)?;
@@ -136,13 +141,14 @@ impl<'a> Apply<'a> {
             make(&mut parent).map_err(|e| self.fault(&e, "create the directory", directory))?;
             self.made.push(directory);
         }
-        for directory in self.checked.missing.iter().chain(&self.checked.loose).copied() {
-            let sensitive = self.plan.directories.get(directory).copied().unwrap_or(false);
-            let set = self.tree.directory(directory);
-            let set = set.and_then(|at| self.set_access(&at, directory_mode(sensitive)));
-            set.map_err(|e| self.fault(&e, "set the mode of", directory))?;
-        }
-        Ok(())
+        self.checked.missing.iter().try_for_each(|directory| self.set_mode(directory))
+    }
+
+    fn set_mode(&self, directory: &str) -> Result<(), Fault> {
+        let sensitive = self.plan.directories.get(directory).copied().unwrap_or(false);
+        let set = self.tree.directory(directory);
+        let set = set.and_then(|at| self.set_access(&at, directory_mode(sensitive)));
+        set.map_err(|e| self.fault(&e, "set the mode of", directory))
     }
 
     fn set_access(&self, directory: &OwnedFd, mode: u32) -> io::Result<()> {
@@ -301,15 +307,29 @@ impl<'a> Apply<'a> {
         }
     }
 
+    /// With all directories that could be in it: which of them stay is only known in the end.
+    fn reserve_manifest(&self) -> Result<(), Fault> {
+        let mut directories: Vec<&str> = self.plan.made.iter().copied().collect();
+        directories.extend(&self.checked.missing);
+        directories.sort_unstable();
+        directories.dedup();
+        self.transaction.reserve(Kind::Manifest.file(), &self.encode_manifest(&directories))
+    }
+
     fn manifest(&self, directories: &[&str]) -> Result<(), Fault> {
-        let mut records: Vec<Record<'_>> = self.plan.files.iter().map(Staged::record).collect();
-        records.extend(&self.plan.kept);
-        records.sort_by_key(|record| record.path);
-        let bytes = Table::encode(Kind::Manifest, &records, directories);
+        let bytes = self.encode_manifest(directories);
         if self.transaction.manifest.is(&bytes) {
+            self.transaction.release(Kind::Manifest.file());
             return Ok(());
         }
         self.transaction.save(Kind::Manifest.file(), &bytes)
+    }
+
+    fn encode_manifest(&self, directories: &[&str]) -> Vec<u8> {
+        let mut records: Vec<Record<'_>> = self.plan.files.iter().map(Staged::record).collect();
+        records.extend(&self.plan.kept);
+        records.sort_by_key(|record| record.path);
+        Table::encode(Kind::Manifest, &records, directories)
     }
 
     fn finish(&self, journal: bool) -> Result<(), Fault> {
@@ -330,6 +350,7 @@ impl<'a> Apply<'a> {
             let _ = self.remove_directory(directory);
         }
         let _ = std::fs::remove_file(self.transaction.state.join(Kind::Journal.file()));
+        self.transaction.release(Kind::Manifest.file());
     }
 
     fn sync(&self, both: bool) -> Result<(), Fault> {

@@ -180,13 +180,34 @@ impl Transaction {
 
     /// Replaces a file of the state directory in one step.
     pub(super) fn save(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
-        let (path, new) = (self.state.join(name), self.state.join(format!("{name}.new")));
-        let write = || -> io::Result<()> {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(bytes)?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(|e| system(&e, "write", &path))
+        let path = self.state.join(name);
+        self.write_aside(name, bytes)
+            .and_then(|()| fs::rename(self.aside(name), &path))
+            .map_err(|e| system(&e, "write", &path))
+    }
+
+    /// Takes the room that [`Self::save`] will need for at most these bytes, so that a full disk is met
+    /// before out/ changes and not after.
+    pub(super) fn reserve(&self, name: &str, bytes: &[u8]) -> Result<(), Fault> {
+        self.write_aside(name, bytes).map_err(|e| system(&e, "write", &self.state.join(name)))
+    }
+
+    /// Gives back what was reserved.
+    pub(super) fn release(&self, name: &str) {
+        let _ = fs::remove_file(self.aside(name));
+    }
+
+    fn aside(&self, name: &str) -> PathBuf {
+        self.state.join(format!("{name}.new"))
+    }
+
+    /// Not truncated at first: room that was reserved stays taken.
+    fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(self.aside(name))?;
+        file.write_all(bytes)?;
+        file.set_len(bytes.len() as u64)
     }
 }
 

@@ -6,6 +6,8 @@
 //! in part goes into `overrides/`. All manifests are read, in parallel; templates are read only for the
 //! plugins that are used ([`super::templates`]).
 
+mod plugin;
+
 #[cfg(test)]
 mod tests;
 
@@ -15,15 +17,17 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::associate::{Index, fold};
+use self::plugin::model_names;
+pub use self::plugin::{Layer, Plugin, StaticFile};
+use super::associate::Index;
 use super::codes::{
     DUPLICATE, STRAY_DIRECTORY, UNKNOWN_LAYER, UNKNOWN_MODEL_NAME, UNKNOWN_OVERRIDE, UNREADABLE,
 };
 use super::embedded::STANDARD;
 use super::layers::{lay_over, overriding};
-use super::manifest::{Expected, Manifest, Model, near};
-use super::source::{Content, Source};
-use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
+use super::manifest::{Expected, Manifest, near};
+use super::source::Source;
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
 use crate::yaml::decode::{self, Spanned};
 use crate::yaml::{self, Node};
 
@@ -41,75 +45,6 @@ pub struct PluginSet {
     pub(super) index: Index,
     inputs: Vec<PathBuf>,
     mistakes: bool,
-}
-
-/// One plugin: its manifest and where its files are.
-#[derive(Debug)]
-pub struct Plugin {
-    /// The manifest, layers and overrides merged.
-    pub manifest: Manifest,
-    /// The family: the name of the directory that the versions share.
-    pub family: String,
-    /// Where templates and static files are looked for, the strongest first.
-    pub layers: Vec<Layer>,
-    /// Whether its manifest has a mistake: no file can be made.
-    pub broken: bool,
-    /// Models by folded name and alias, as positions in `manifest.models`.
-    models: BTreeMap<String, usize>,
-}
-
-/// A directory that contributes to a plugin.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    /// Its name in template names: that of its directory, or `override`.
-    pub name: String,
-    /// The tree it is in.
-    pub source: Arc<Source>,
-    /// Its path in the tree.
-    pub path: String,
-}
-
-/// A file that is copied as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaticFile {
-    /// Its path below the plugin's directory in out/.
-    pub path: String,
-    /// Where it comes from.
-    pub content: Content,
-}
-
-impl Plugin {
-    /// Its id, such as `digium-2.8.1`.
-    pub fn id(&self) -> &str {
-        &self.manifest.id.value
-    }
-
-    /// A model by name or alias, compared without case, blanks and hyphens.
-    pub fn model(&self, name: &str) -> Option<&Model> {
-        self.model_at(name).and_then(|at| self.manifest.models.get(at))
-    }
-
-    /// The position of a model in the manifest.
-    pub(super) fn model_at(&self, name: &str) -> Option<usize> {
-        self.models.get(&fold(name)).copied()
-    }
-
-    /// The files that are copied as they are, sorted by path. A file of a version replaces its layer's of
-    /// the same name, one of an override both.
-    pub fn static_files(&self, out: &mut Diagnostics) -> Vec<StaticFile> {
-        let Some(directory) = &self.manifest.static_dir else { return Vec::new() };
-        let directory = directory.value.trim_end_matches('/');
-        let mut files = BTreeMap::new();
-        for layer in self.layers.iter().rev() {
-            let root = format!("{}/{directory}", layer.path);
-            for path in layer.source.files(&root, out) {
-                if let Some(content) = layer.source.content(&format!("{root}/{path}")) {
-                    files.insert(path, content);
-                }
-            }
-        }
-        files.into_iter().map(|(path, content)| StaticFile { path, content }).collect()
-    }
 }
 
 /// A directory with a manifest, found and read but not yet understood.
@@ -389,30 +324,6 @@ impl Loading<'_, '_> {
         out.push(Diagnostic::error(UNKNOWN_LAYER, message).at(layer.span).maybe_help(help));
         None
     }
-}
-
-/// The names by which a plugin's models are found; two that cannot be told apart are a mistake.
-fn model_names(manifest: &Manifest, out: &mut Diagnostics) -> BTreeMap<String, usize> {
-    let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    for (at, model) in manifest.models.iter().enumerate() {
-        if let Some(first) = names.insert(fold(&model.name), at).and_then(|at| manifest.models.get(at)) {
-            out.push(alike(&model.name, model.span, &first.name, first.span));
-        }
-    }
-    for (alias, model) in &manifest.associate.model_aliases {
-        if let Some(at) = names.get(&fold(&model.value)).copied() {
-            names.entry(fold(alias)).or_insert(at);
-        }
-    }
-    names
-}
-
-fn alike(name: &str, span: Span, other: &str, first: Span) -> Diagnostic {
-    let message = format!("models `{other}` and `{name}` cannot be told apart");
-    Diagnostic::error(DUPLICATE, message)
-        .at(span)
-        .related("the first is here", first)
-        .help("names are compared without case, blanks and hyphens: remove one")
 }
 
 /// Reports plugins of one id: `v2_8_1` and `v2.8.1` side by side.

@@ -3,7 +3,7 @@
 use super::{Options, codes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, timezone};
-use crate::plugin::{Choice, Protocol};
+use crate::plugin::{Choice, Model, Protocol};
 
 /// Checks lines, contacts, handsets, ports and time zone of a device.
 pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &mut Diagnostics) {
@@ -33,21 +33,20 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
     }
     let handsets = settings.list("handsets");
     if let Some(item) = settings.get("handsets").filter(|_| !handsets.is_empty()) {
-        match model.handsets {
-            None if !matches!(model.kind, "dect" | "wifidect") => {
+        match self::handsets(model) {
+            0 => {
                 let message = format!("handsets on the {}, which is no DECT base", model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take `handsets` out".into());
             }
-            Some(most) if handsets.len() > most as usize => {
-                let message =
-                    format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
+            most if handsets.len() > most => {
+                let message = format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take some out".into());
             }
             _ => {}
         }
     }
     if let Some(ports) = settings.map("ports") {
-        let most = model.ports.unwrap_or(model.lines);
+        let most = self::ports(model);
         for (position, item) in surplus_ports(ports, most) {
             let ports = if most == 1 { "one port".to_owned() } else { format!("{most} ports") };
             let message = format!("port {position} on the {}, which has {ports}", model.name);
@@ -67,6 +66,20 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
         out.push(found.help("write `mac:`; `id:` is for softphones"));
     }
     warn_of_timezone(settings, out);
+}
+
+/// How many handsets a model takes.
+pub(super) fn handsets(model: &Model) -> usize {
+    match model.handsets {
+        Some(most) => most as usize,
+        None if matches!(model.kind, "dect" | "wifidect") => usize::MAX,
+        None => 0,
+    }
+}
+
+/// How many ports a device has: one for each line, where its plugin says nothing else.
+pub(super) fn ports(model: &Model) -> u32 {
+    model.ports.unwrap_or(model.lines)
 }
 
 fn serverless(line: &Line) -> bool {

@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::convert::{Converter, field, lay_over, map, number, text};
 use super::layout::{self, Laid, Layout};
 use super::model::slot_value;
-use super::{Options, site, timezone};
+use super::{Options, capability, site, timezone};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::schema::{HANDSET, Kind, LINE, PORT, SETTINGS, SIP};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, Secrets};
@@ -40,8 +40,8 @@ impl Maker<'_> {
         let model = choice.model();
         let mut report = layout::Report { out: self.out, allow_unsupported: self.options.allow_unsupported };
         let modules = layout::modules(device, model, &mut report);
-        let values = self.cache.model(model, &modules);
-        let laid = layout::lay_out(device, model, &values.slots, &mut report);
+        let values = self.cache.model(model, &modules.models);
+        let laid = layout::lay_out(device, model, &modules.attached, &values.slots, &mut report);
         let lines: Vec<(u32, Value)> = device
             .lines
             .iter()
@@ -69,8 +69,8 @@ impl Maker<'_> {
         context.insert_value("contacts", Value::from(contacts));
         let mut converter = Converter { secrets: self.secrets, out: self.out };
         context.insert_value("extra", super::extra::values(settings, self.plugin, &mut converter));
-        context.insert_value("handsets", handsets(settings, &mut converter));
-        context.insert_value("ports", ports(settings, &mut converter));
+        context.insert_value("handsets", handsets(settings, model, &mut converter));
+        context.insert_value("ports", ports(settings, model, &mut converter));
         context
     }
 
@@ -220,16 +220,20 @@ impl Maker<'_> {
     }
 }
 
-fn handsets(settings: &Map, converter: &mut Converter<'_>) -> Value {
-    let list = settings.list("handsets").iter().filter_map(Item::map);
+/// The handsets that the base takes; that there are more was reported.
+fn handsets(settings: &Map, model: &Model, converter: &mut Converter<'_>) -> Value {
+    let list = settings.list("handsets").iter().filter_map(Item::map).take(capability::handsets(model));
     Value::from(list.map(|handset| converter.group(&HANDSET, Some(handset))).collect::<Vec<_>>())
 }
 
-/// Ports in order, each with its position.
-fn ports(settings: &Map, converter: &mut Converter<'_>) -> Value {
+/// Ports in order, each with its position, without those that the device does not have.
+fn ports(settings: &Map, model: &Model, converter: &mut Converter<'_>) -> Value {
     let mut ports: Vec<(u32, Value)> = Vec::new();
     for (position, port) in settings.map("ports").into_iter().flat_map(|ports| ports.iter()) {
         if let (Ok(position), Some(port)) = (position.parse(), port.map()) {
+            if position > capability::ports(model) {
+                continue;
+            }
             let value = converter.group(&PORT, Some(port));
             ports.push((position, lay_over(&value, map([("position", Value::from(position))]))));
         }

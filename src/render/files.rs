@@ -71,6 +71,7 @@ impl Renderer<'_> {
         let mut found = Diagnostics::default();
         let plugin = &choice.plugin;
         capability::check(device, choice, self.options, &mut found);
+        super::features::check(device, choice, &mut found);
         super::extra::check(&device.settings, plugin, &mut found);
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache, out: &mut found };

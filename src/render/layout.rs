@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::codes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
-use crate::inventory::{Device, Key};
+use crate::inventory::{Device, Key, Module};
 use crate::plugin::{Bank, Model, ModuleModel, Slot};
 
 /// Where a key is: its place among the model's slots.
@@ -48,13 +48,19 @@ impl Report<'_> {
     }
 }
 
-/// The module models that a device names, in order, and what is wrong with them.
-pub(super) fn modules<'m>(
-    device: &Device,
-    model: &'m Model,
-    report: &mut Report<'_>,
-) -> Vec<&'m ModuleModel> {
-    let mut modules = Vec::new();
+/// The expansion modules of a device.
+#[derive(Default)]
+pub(super) struct Modules<'d> {
+    /// Those that the phone takes, in order.
+    pub attached: Vec<&'d Module>,
+    /// The model of each; empty where a manifest tells no kinds apart.
+    pub models: Vec<&'d ModuleModel>,
+}
+
+/// The modules that a device names, in order, and what is wrong with them. One that the phone does not take
+/// is left out, and those after it move up.
+pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Report<'_>) -> Modules<'d> {
+    let mut modules = Modules::default();
     for (at, module) in device.modules.iter().enumerate() {
         if at >= model.modules as usize {
             let message = match model.modules {
@@ -67,7 +73,8 @@ pub(super) fn modules<'m>(
         let Some((name, span)) = &module.model else {
             // With one kind of module there is nothing to choose.
             match &model.expansion_modules[..] {
-                [only] => modules.push(only),
+                [] => modules.attached.push(module),
+                [only] => modules.add(module, only),
                 _ => report.unsupported(
                     codes::UNKNOWN_MODULE,
                     "this expansion module has no model".into(),
@@ -78,9 +85,9 @@ pub(super) fn modules<'m>(
             continue;
         };
         match model.expansion_modules.iter().find(|known| same_name(&known.name, name)) {
-            Some(known) => modules.push(known),
+            Some(known) => modules.add(module, known),
             // Only the number of modules is known, not their kinds: any name will do.
-            None if model.expansion_modules.is_empty() => {}
+            None if model.expansion_modules.is_empty() => modules.attached.push(module),
             None => report.unsupported(
                 codes::UNKNOWN_MODULE,
                 format!("the {} takes no expansion module `{name}`", model.name),
@@ -90,6 +97,13 @@ pub(super) fn modules<'m>(
         }
     }
     modules
+}
+
+impl<'d> Modules<'d> {
+    fn add(&mut self, module: &'d Module, model: &'d ModuleModel) {
+        self.attached.push(module);
+        self.models.push(model);
+    }
 }
 
 fn known_modules(model: &Model) -> String {
@@ -108,11 +122,12 @@ fn same_name(a: &str, b: &str) -> bool {
 pub(super) fn lay_out<'d>(
     device: &'d Device,
     model: &'d Model,
+    modules: &'d [&'d Module],
     slots: &'d [Slot],
     report: &mut Report<'_>,
 ) -> Layout<'d> {
     let mut work =
-        Work { device, model, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
+        Work { device, model, modules, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
     work.fixed(report);
     work.line_keys(report);
     work.auto(report);
@@ -123,6 +138,7 @@ pub(super) fn lay_out<'d>(
 struct Work<'d> {
     device: &'d Device,
     model: &'d Model,
+    modules: &'d [&'d Module],
     slots: &'d [Slot],
     layout: Layout<'d>,
 }
@@ -140,15 +156,13 @@ impl<'d> Work<'d> {
                 }
             }
         }
-        for (number, module) in (1..).zip(&self.device.modules) {
+        for (number, module) in (1..).zip(self.modules) {
             let start = self.slots.iter().position(|slot| slot.module == Some(number));
             let count = self.slots.iter().filter(|slot| slot.module == Some(number)).count();
             for key in &module.keys {
                 match (start, key.position as usize) {
                     (Some(start), n) if n <= count => self.put(start + n - 1, key, report),
-                    // That the phone has no such module was said once for all its keys.
-                    (None, _) => {}
-                    (Some(_), n) => {
+                    (_, n) => {
                         let message = format!("position {n} is past the keys of expansion module {number}");
                         let help = format!("it has {count} keys");
                         report.unsupported(codes::NO_SUCH_KEY, message, key.span, help);
@@ -195,9 +209,11 @@ impl<'d> Work<'d> {
 
     fn has_line(&self, key: &Key, report: &mut Report<'_>) -> bool {
         let Some((line, span)) = key.line else { return true };
-        let exists = self.device.lines.iter().any(|other| other.position == line);
+        // A line past those of the model was reported, and is left out with its keys.
+        let lines = || self.device.lines.iter().filter(|line| line.position <= self.model.lines);
+        let exists = lines().any(|other| other.position == line);
         if !exists {
-            let lines: Vec<String> = self.device.lines.iter().map(|line| line.position.to_string()).collect();
+            let lines: Vec<String> = lines().map(|line| line.position.to_string()).collect();
             let help = match lines.len() {
                 0 => "the device has no lines".to_string(),
                 _ => format!("the device has line {}", lines.join(", ")),
@@ -256,9 +272,12 @@ impl<'d> Work<'d> {
         }
     }
 
-    /// The first place from `from` on that nobody has and that can do `kind`.
+    /// The first place from `from` on that nobody has and that can do `kind`. A module that the device does
+    /// not name has places, to be cleared, but nobody knows that it is there.
     fn free(&self, from: Place, kind: &'d str) -> Option<(Place, &'d str)> {
-        self.slots.iter().enumerate().skip(from).find_map(|(place, slot)| {
+        let there =
+            |slot: &Slot| slot.module.is_none_or(|module| module as usize <= self.modules.len());
+        self.slots.iter().enumerate().skip(from).filter(|(_, slot)| there(slot)).find_map(|(place, slot)| {
             let taken = self.layout.keys.contains_key(&place) || self.layout.lines.contains_key(&place);
             if taken { None } else { Some((place, self.able(slot, kind)?)) }
         })

@@ -9,6 +9,7 @@ pub mod codes;
 mod context;
 mod convert;
 mod extra;
+mod features;
 mod files;
 mod firmware;
 mod layout;
@@ -18,6 +19,9 @@ mod shape;
 mod shared;
 mod site;
 mod timezone;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -48,12 +48,10 @@ impl<'p> Compiling<'p> {
         let loose: BTreeSet<&str> =
             self.files().filter(|name| reached.values().all(|set| !set.contains(name))).collect();
         for kind in KINDS {
-            let mut names = reached.get(&kind).cloned().unwrap_or_default();
-            if kind == FileKind::Device {
-                names.extend(&loose);
-            }
+            let names = reached.get(&kind).cloned().unwrap_or_default();
             self.check_names(kind, &names, shapes, &mut problems);
         }
+        self.check_loose(&loose, shapes, &mut problems);
         self.check_dhcp(shapes, &mut problems);
 
         let formats: BTreeSet<Format> =
@@ -190,6 +188,20 @@ impl<'p> Compiling<'p> {
             files.iter().filter_map(|name| Some((*name, &*self.read.places.get(*name)?.0))).collect();
         let mut found = Vec::new();
         names::check_all(&texts, &roots, &mut found);
+        self.report(found, problems);
+    }
+
+    /// Checks templates that no file is made of, by what files of a device see. Whether such a file would
+    /// be written once or for each entry of a list, nobody knows: `item` may be anything.
+    fn check_loose(&self, loose: &BTreeSet<&str>, shapes: &Shapes, problems: &mut Vec<Diagnostic>) {
+        let mut roots: Roots<'_> = shapes.device.clone();
+        roots.insert("tables", shape_of(&self.plugin.manifest.tables));
+        roots.insert("item", Shape::Free);
+        let texts: Vec<(&str, &str)> =
+            self.files().filter_map(|name| Some((name, &*self.read.places.get(name)?.0))).collect();
+        let mut found = Vec::new();
+        names::check_all(&texts, &roots, &mut found);
+        found.retain(|problem| loose.contains(problem.template.as_str()));
         self.report(found, problems);
     }
 
