@@ -252,6 +252,17 @@ fn auto_and_target_name_lines_that_exist() {
 }
 
 #[test]
+fn auto_says_for_which_lines() {
+    let laid = lay("model: A5, function_keys: {auto: {sort: label}}", &[]);
+    assert_eq!(
+        laid.said,
+        [
+            "PV0218 at `{sort: label`: `auto` does not say for which lines; write `from:` with names of lines, or patterns such as `sales-*`"
+        ]
+    );
+}
+
+#[test]
 fn a_target_gives_number_and_name_unless_the_key_says_them() {
     let laid = lay(
         "model: A5, lines: [alice], function_keys: {1: {type: blf, target: bob}, 2: {type: speeddial, target: bob, label: Bobby}, 3: {type: intercom, target: bob, value: 55}}",
