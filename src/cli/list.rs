@@ -67,7 +67,7 @@ fn list(site: &Site, rows: &mut Vec<Value>, printer: &Printer) -> bool {
             "state": state,
         }));
     }
-    let problems = out.into_sorted(&loaded.sources);
+    let problems = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
     let ok = !problems.iter().any(|d| d.severity == crate::diagnostic::Severity::Error);
     if !ok {
         printer.diagnostics(&problems, &loaded.sources);

@@ -39,6 +39,7 @@ pub(super) fn run(args: &Show, global: &Global, printer: &Printer) -> Status {
         let Some(seen) = seen else {
             // What broke the device may be a mistake of a layer, found while loading.
             own.append(out);
+            let own = loaded.inventory.without_consequences(own);
             printer.diagnostics(&own.into_sorted(&loaded.sources), &loaded.sources);
             printer.error(&format!("{} cannot be shown before these mistakes are mended", entry.id));
             return Status::Failed;
@@ -105,13 +106,13 @@ fn scalar(value: &Yaml) -> String {
 }
 
 fn mapping(map: &Map) -> Mapping {
-    let set = map.iter().filter(|(_, item)| item.datum != Datum::Removed);
+    let set = map.iter().filter(|(_, item)| item.is_set());
     set.map(|(name, item)| (Yaml::from(name), yaml(name, item))).collect()
 }
 
 fn yaml(name: &str, item: &Item) -> Yaml {
     match &item.datum {
-        Datum::Removed => Yaml::Null,
+        Datum::Removed | Datum::Broken => Yaml::Null,
         Datum::Text(_) if is_secret(name) => Yaml::from(HIDDEN),
         Datum::Text(text) => Yaml::from(&**text),
         Datum::Bool(b) => Yaml::from(*b),
@@ -134,7 +135,7 @@ fn origins(above: &str, map: &Map, rows: &mut Vec<(String, Yaml, Span)>) {
 
 fn origin(path: &str, name: &str, item: &Item, rows: &mut Vec<(String, Yaml, Span)>) {
     match &item.datum {
-        Datum::Removed => {}
+        Datum::Removed | Datum::Broken => {}
         Datum::Map(map) => origins(path, map, rows),
         Datum::List(list) => {
             for (number, item) in (1..).zip(list.iter()) {

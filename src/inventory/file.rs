@@ -75,6 +75,8 @@ pub struct File {
     pub devices: Vec<Entry>,
     /// Whether something was lost that cannot be named: a file that is no YAML, a device without MAC.
     pub incomplete: bool,
+    /// Whether a section, or all of the file, could not be read: anything may have been defined there.
+    pub unread: bool,
 }
 
 /// Reads the text of one file found below `root`.
@@ -84,6 +86,7 @@ pub fn read(id: FileId, path: &Path, root: &Path, text: &str, out: &mut Diagnost
     let tree = yaml::parse(id, text, &mut found);
     // A file that broke off leaves nobody knows what unread.
     file.incomplete = found.has_errors();
+    file.unread = file.incomplete;
     let dir = path.parent().unwrap_or(Path::new(""));
     let mut reader = Reader { root, dir, out: &mut found };
     match tree.as_ref().map(|node| (&node.value, node)) {
@@ -100,6 +103,7 @@ pub fn read(id: FileId, path: &Path, root: &Path, text: &str, out: &mut Diagnost
                 .out
                 .push(problem.at(node.span).help("start it with `devices:`, `lines:`, `profiles:` ..."));
             file.incomplete = true;
+            file.unread = true;
         }
     }
     out.append(found);
@@ -131,6 +135,7 @@ fn section(file: &mut File, reader: &mut Reader<'_>, key: &Key<'_>, node: &Node<
         _ => {
             reader.out.push(unknown_key(key, &FILE));
             file.incomplete = true;
+            file.unread = true;
         }
     }
 }

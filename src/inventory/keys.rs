@@ -65,6 +65,9 @@ impl Context<'_> {
         let map = item.map()?;
         let Some((kind, kind_span)) = map.get("type").and_then(|t| Some((Arc::clone(t.text()?), t.span)))
         else {
+            if map.is_broken() {
+                return None;
+            }
             let found = Diagnostic::error(codes::INCOMPLETE_KEY, "this key has no type").at(item.span);
             out.push(
                 found.help("write `type:`, for example `speeddial` or `blf`; `type: none` clears the key"),
@@ -82,7 +85,7 @@ impl Context<'_> {
         let value = map.get("value").or_else(|| target.and_then(|line| number(line)));
         let label = map.get("label").or_else(|| target.and_then(|line| display_name(line)));
         let referred = map.get("target").is_some();
-        if value.is_none() && !referred && NEED_VALUE.contains(&&*kind) {
+        if value.is_none() && !referred && !map.is_broken() && NEED_VALUE.contains(&&*kind) {
             let message = format!("a key of type `{kind}` needs a value");
             let found = Diagnostic::error(codes::INCOMPLETE_KEY, message).at(item.span);
             out.push(found.help("write `value:`, or `target:` with the name of a line"));

@@ -120,7 +120,7 @@ pub fn run(site: &Site, action: &Action) -> Report {
         }
     }
     report.ok = !out.has_errors();
-    report.diagnostics = out.into_sorted(&loaded.sources);
+    report.diagnostics = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
     report.sources = loaded.sources;
     report
 }

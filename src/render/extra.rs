@@ -15,7 +15,7 @@ pub(super) fn values(settings: &Map, plugin: &Plugin, converter: &mut Converter<
     let Some(own) = settings.map("extra").and_then(|extra| extra.map(&plugin.family)) else {
         return Value::from(Vec::<Value>::new());
     };
-    let set = own.iter().filter(|(_, item)| item.datum != Datum::Removed);
+    let set = own.iter().filter(|(_, item)| item.is_set());
     let values = set.map(|(name, item)| map([("name", Value::from(name)), ("value", converter.free(item))]));
     Value::from(values.collect::<Vec<_>>())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cache::Cache;
 use super::context::Maker;
-use super::files::{Artifact, Job, Renderer};
+use super::files::{Artifact, Job, Renderer, hidden};
 use super::{Options, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Map;
@@ -98,7 +98,7 @@ impl Renderer<'_> {
         // By path: the model that a file was made for.
         let mut models: BTreeMap<String, (&str, Vec<u8>)> = BTreeMap::new();
         let mut fine = true;
-        let mask = || self.secrets.texts();
+        let mask = || hidden(self.secrets, [&**base.0]);
         let job = Job { templates, plugin, options: self.options, content: true, mask: &mask };
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };

@@ -297,6 +297,21 @@ fn what_a_model_or_bank_cannot_do_is_an_error_at_the_key() {
 }
 
 #[test]
+fn a_key_without_a_position_that_no_key_can_be() {
+    let fields = "model: K1, protocol: sccp, sccp: {call_managers: m}, key_layout: list";
+    let said = lay(fields, &[]).said;
+    let no_blf = "PV0623 at `blf`: no key of the K1 can be a `blf`; its keys can be speeddial";
+    assert_eq!(said.iter().filter(|line| line.starts_with("PV0623")).collect::<Vec<_>>(), [no_blf]);
+    // The first takes the one key; the others find no room.
+    assert_eq!(said.iter().filter(|line| line.starts_with("PV0626")).count(), 3, "{said:?}");
+    let auto = lay("model: A0, function_keys: {auto: {from: alice}}", &[]);
+    assert_eq!(
+        auto.said,
+        ["PV0623 at `{from: alice`: no key of the A0 can be a `blf`; it has no programmable keys"]
+    );
+}
+
+#[test]
 fn a_line_that_the_device_lacks_is_an_error_at_the_key() {
     let fields = "model: A10, lines: {1: alice}, function_keys: {3: {type: blf, value: 1, line: 2}}";
     let said = "PV0624 at `2`: this key uses line 2, which the device does not have; the device has line 1";

@@ -119,7 +119,7 @@ impl<'p> Compiling<'p> {
     fn missing(&self, problems: &mut Vec<Diagnostic>) {
         for (_, _, file) in self.plugin.manifest.files.all() {
             let name = &file.template.value;
-            if self.resolve(name).is_some() {
+            if self.resolve(name).is_some() || !self.read.complete {
                 continue;
             }
             let message = format!("no layer has the template `{name}`");

@@ -1,0 +1,1 @@
+//! Which codes there are.
