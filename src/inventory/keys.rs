@@ -114,6 +114,10 @@ impl Context<'_> {
     }
 
     fn auto(&self, span: Span, map: &Map, out: &mut Diagnostics) -> Auto {
+        if map.get("from").is_none() {
+            let found = Diagnostic::error(codes::MISSING, "`auto` does not say for which lines").at(span);
+            out.push(found.help("write `from:` with names of lines, or patterns such as `sales-*`"));
+        }
         let mut chosen: Vec<&Named<Arc<Map>>> = Vec::new();
         for (name, span) in names(map.list("from")) {
             for line in matching(self.inventory, name, span, out) {

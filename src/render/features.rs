@@ -77,7 +77,8 @@ pub(super) fn check(device: &Device, choice: &Choice, out: &mut Diagnostics) {
     let model = choice.model();
     let mut told = BTreeSet::new();
     for feature in TABLE {
-        let Some(can) = model.features.get(feature.name) else { continue };
+        let can = model.features.get(feature.name).filter(|can| can.as_bool() != Some(true));
+        let Some(can) = can else { continue };
         let mut look = |item: Option<&Item>| {
             let Some(item) = item.filter(|item| feature.asked(item)) else { return };
             let Some(found) = refused(feature, can, item, model) else { return };

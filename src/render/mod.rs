@@ -26,6 +26,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use cache::Cache;
+pub use extra::check_families;
 pub use files::{Artifact, Renderer};
 pub use shape::shapes;
 pub use shared::{SharedArtifact, Used, choose};

@@ -252,6 +252,17 @@ fn auto_and_target_name_lines_that_exist() {
 }
 
 #[test]
+fn auto_says_for_which_lines() {
+    let laid = lay("model: A5, function_keys: {auto: {sort: label}}", &[]);
+    assert_eq!(
+        laid.said,
+        [
+            "PV0218 at `{sort: label`: `auto` does not say for which lines; write `from:` with names of lines, or patterns such as `sales-*`"
+        ]
+    );
+}
+
+#[test]
 fn a_target_gives_number_and_name_unless_the_key_says_them() {
     let laid = lay(
         "model: A5, lines: [alice], function_keys: {1: {type: blf, target: bob}, 2: {type: speeddial, target: bob, label: Bobby}, 3: {type: intercom, target: bob, value: 55}}",
@@ -283,6 +294,21 @@ fn what_a_model_or_bank_cannot_do_is_an_error_at_the_key() {
     assert_eq!(allowed.said, said.map(|line| format!("warning {line}")));
     // A bank may put something else in the place of a type.
     assert_eq!(allowed.set(), ["5: none", "6: speeddial 3"]);
+}
+
+#[test]
+fn a_key_without_a_position_that_no_key_can_be() {
+    let fields = "model: K1, protocol: sccp, sccp: {call_managers: m}, key_layout: list";
+    let said = lay(fields, &[]).said;
+    let no_blf = "PV0623 at `blf`: no key of the K1 can be a `blf`; its keys can be speeddial";
+    assert_eq!(said.iter().filter(|line| line.starts_with("PV0623")).collect::<Vec<_>>(), [no_blf]);
+    // The first takes the one key; the others find no room.
+    assert_eq!(said.iter().filter(|line| line.starts_with("PV0626")).count(), 3, "{said:?}");
+    let auto = lay("model: A0, function_keys: {auto: {from: alice}}", &[]);
+    assert_eq!(
+        auto.said,
+        ["PV0623 at `{from: alice`: no key of the A0 can be a `blf`; it has no programmable keys"]
+    );
 }
 
 #[test]

@@ -146,3 +146,58 @@ fn what_a_phone_cannot_do_is_told_where_it_is_asked_for_once_for_a_model() {
         ]
     );
 }
+
+#[test]
+fn what_is_allowed_and_not_supported_is_left_out() {
+    let inventory = "profiles: {base: {vendor: Acme, plugin: acme-2.0, sip: {proxy: p}}}\n\
+        lines: {a: {number: 1}, b: {number: 2}, c: {number: 3}}\n\
+        contacts: {all: [{name: A, number: 1}, {name: B, number: 2}, {name: C, number: 3}, {name: D, number: 4}]}\n\
+        devices:\n  \
+        - {mac: 001122000001, model: A10, lines: [a, b, c], handsets: [{ipui: 1}], contacts: [all]}\n  \
+        - {mac: 001122000002, model: G2, lines: [a, b], ports: {1: {line: 1}, 2: {}, 3: {line: 2}}}\n  \
+        - {mac: 001122000003, model: D1, plugin: acme-9.0, handsets: [{ipui: 1}, {ipui: 2}, {ipui: 3}]}\n";
+    let repository = Repository::new(&[("inventory/a.yaml", inventory)]);
+    let plugins = manifest_dir().join("tests/plugins");
+    let run = |args: &[&str]| {
+        let mut all = vec!["build", "--format", "json", "--plugins", plugins.to_str().unwrap()];
+        all.extend(args);
+        let report = repository.provc(&all).json();
+        let said = report["diagnostics"].as_array().unwrap().iter();
+        let said = said.filter(|d| d["code"] != "PV0705").map(|d| {
+            let text = |name: &str| d[name].as_str().unwrap_or_default();
+            format!("{} {} {}", text("severity"), text("code"), text("message"))
+        });
+        said.collect::<Vec<_>>()
+    };
+    let said = [
+        "error PV0627 line 3 on the A10, which has 2 lines",
+        "error PV0629 handsets on the A10, which is no DECT base",
+        "error PV0628 4 contacts on the A10, which holds 3",
+        "error PV0630 a port past the 2 of the G2",
+        "error PV0629 3 handsets on the D1, which takes 2",
+    ];
+    assert_eq!(run(&[]), said);
+    assert_eq!(run(&["--allow-unsupported"]), said.map(|line| line.replace("error", "warning")));
+    let phone = repository.read("out/acme/001122000001.cfg");
+    assert!(!phone.contains("handset") && !phone.contains("account.3"), "{phone}");
+    assert_eq!(repository.read("out/acme/001122000001.csv").lines().count(), 4);
+    let gateway = repository.read("out/acme/001122000002.cfg");
+    assert!(gateway.contains("port.2") && !gateway.contains("port.3"), "{gateway}");
+    let base = repository.read("out/acme/001122000003.cfg");
+    assert!(base.contains("handset.2 = 2") && !base.contains("handset.3"), "{base}");
+    assert!(!repository.path().join("out/acme/dect/3.ini").exists());
+}
+
+#[test]
+fn extra_parameters_under_a_name_that_is_almost_a_family_are_told() {
+    let inventory = "profiles: {base: {extra: {acmee: {a: 1}, somebody: {b: 2}}}}\n\
+        devices: [{mac: 001122000001, vendor: Acme, model: A5, plugin: acme-2.1, extra: {acme: {\"A b\": 1, c: [1]}}}]";
+    assert_eq!(
+        said(&[("inventory/a.yaml", inventory)]),
+        [
+            "PV0631 inventory/a.yaml:1:34 there is no plugin family `acmee`",
+            "PV0631 inventory/a.yaml:2:96 `A b` is not the name of a parameter of `acme`",
+            "PV0631 inventory/a.yaml:2:102 the extra parameter `c` is not one value",
+        ]
+    );
+}
