@@ -23,7 +23,7 @@ const FILES: [(&str, &str); 6] = [
 /// Runs `init`. Nothing that exists is overwritten: all paths are looked at before the first is written.
 pub(super) fn run(args: &Init, printer: &Printer) -> Status {
     let fail = |found: Diagnostic| {
-        printer.diagnostics(&[found], &SourceMap::default());
+        printer.drawn(&[found], &SourceMap::default());
         Status::Failed
     };
     if args.dir.exists() && !args.dir.is_dir() {

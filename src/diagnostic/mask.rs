@@ -121,7 +121,10 @@ fn value_len(value: &str, flow: bool) -> usize {
 
 fn is_reference(value: &str) -> bool {
     let inner = value.trim_start_matches(['{', ' ']);
-    value.starts_with('{') && !value.starts_with("{{") && REFERENCES.iter().any(|key| inner.starts_with(key))
+    let Some(rest) = REFERENCES.iter().find_map(|key| inner.strip_prefix(key)) else { return false };
+    // What stands beside the reference (`default: ...`) may be the secret itself.
+    let alone = !rest.get(flow_len(rest)..).unwrap_or_default().trim_start().starts_with(',');
+    value.starts_with('{') && !value.starts_with("{{") && alone
 }
 
 fn quoted_len(value: &str, quote: char) -> usize {
@@ -205,6 +208,8 @@ mod tests {
             ("account.1.password: é]4ss", "account.1.password: ***"),
             ("password: {env: NAME}", "password: {env: NAME}"),
             ("http: {username: u, password: {file: x}}", "http: {username: u, password: {file: x}}"),
+            ("password: {command: [sops, -d, x]}", "password: {command: [sops, -d, x]}"),
+            ("password: {env: NAME, default: p4ss}", "password: ***"),
             ("password:", "password:"),
             ("username: password", "username: password"),
             ("key: \"-----BEGIN PRIVATE KEY-----\\nabc\"", "key: ***"),

@@ -11,6 +11,7 @@ mod view;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -106,8 +107,13 @@ pub fn run(site: &Site, action: &Action) -> Report {
         Action::Build { output, .. } => Transaction::begin(output).map_err(|fault| out.push(*fault)).ok(),
     };
     if let Some(transaction) = transaction {
-        let work =
-            Work { resolver: &resolver, choices: &choices, renderer: &renderer, transaction: &transaction };
+        let work = Work {
+            resolver: &resolver,
+            choices: &choices,
+            renderer: &renderer,
+            transaction: &transaction,
+            caches: Mutex::default(),
+        };
         let stop = AtomicBool::new(out.has_errors() && !keep_going);
         let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
         out.append(std::mem::take(&mut all.diagnostics));
@@ -186,6 +192,8 @@ struct Work<'a> {
     choices: &'a Choices,
     renderer: &'a Renderer<'a>,
     transaction: &'a Transaction,
+    /// Caches that no thread uses at the moment: there are as many as threads.
+    caches: Mutex<Vec<Cache>>,
 }
 
 impl Work<'_> {
@@ -194,7 +202,8 @@ impl Work<'_> {
     fn devices(&self, entries: &[Entry], stop: &AtomicBool, keep_going: bool) -> Collected {
         let runs = entries.par_chunks(RUN).map(|entries| {
             let mut collected = Collected::default();
-            let mut cache = Cache::default();
+            let idle = self.caches.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut cache = idle.unwrap_or_default();
             for entry in entries {
                 let owner = Owner::Device(entry.id.to_string());
                 let staged = !stop.load(Ordering::Relaxed);
@@ -203,6 +212,8 @@ impl Work<'_> {
                     stop.fetch_or(!keep_going, Ordering::Relaxed);
                 }
             }
+            cache.trim();
+            self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
             collected
         });
         runs.reduce(Collected::default, Collected::join)

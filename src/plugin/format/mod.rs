@@ -24,6 +24,7 @@ mod check;
 mod encoding;
 mod escape;
 mod finish;
+mod plain_xml;
 mod xml;
 
 #[cfg(test)]
