@@ -158,7 +158,10 @@ fn finish(
                     _ => None,
                 })
                 .collect();
-            report.notes.extend(done.readers);
+            // Said when such files were made, not at every build.
+            if !report.written.is_empty() {
+                report.notes.extend(done.readers);
+            }
         }
     }
 }
