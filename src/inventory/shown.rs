@@ -15,7 +15,8 @@ impl Device {
             all.remove(gone);
         }
         if all.get("tones").is_none()
-            && let Some((locale, country)) = self.settings.get("locale").and_then(|l| Some((l, l.text()?.split_once('_')?.1)))
+            && let Some((locale, country)) =
+                self.settings.get("locale").and_then(|l| Some((l, l.text()?.split_once('_')?.1)))
         {
             all.set("tones", Item { span: locale.span, datum: Datum::Text(country.into()) });
         }

@@ -39,7 +39,8 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take `handsets` out".into());
             }
             most if handsets.len() > most => {
-                let message = format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
+                let message =
+                    format!("{} handsets on the {}, which takes {most}", handsets.len(), model.name);
                 refuse(codes::TOO_MANY_HANDSETS, message, item.span, "take some out".into());
             }
             _ => {}

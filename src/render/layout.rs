@@ -126,8 +126,13 @@ pub(super) fn lay_out<'d>(
     slots: &'d [Slot],
     report: &mut Report<'_>,
 ) -> Layout<'d> {
-    let mut work =
-        Work { device, model, modules, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
+    let mut work = Work {
+        device,
+        model,
+        modules,
+        slots,
+        layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() },
+    };
     work.fixed(report);
     work.line_keys(report);
     work.auto(report);
@@ -275,8 +280,7 @@ impl<'d> Work<'d> {
     /// The first place from `from` on that nobody has and that can do `kind`. A module that the device does
     /// not name has places, to be cleared, but nobody knows that it is there.
     fn free(&self, from: Place, kind: &'d str) -> Option<(Place, &'d str)> {
-        let there =
-            |slot: &Slot| slot.module.is_none_or(|module| module as usize <= self.modules.len());
+        let there = |slot: &Slot| slot.module.is_none_or(|module| module as usize <= self.modules.len());
         self.slots.iter().enumerate().skip(from).filter(|(_, slot)| there(slot)).find_map(|(place, slot)| {
             let taken = self.layout.keys.contains_key(&place) || self.layout.lines.contains_key(&place);
             if taken { None } else { Some((place, self.able(slot, kind)?)) }
