@@ -11,15 +11,16 @@ use std::path::Path;
 /// How many devices, and how many lines, one file holds.
 pub const PER_FILE: usize = 80;
 
-const MODELS: [(&str, &str); 8] = [
-    ("D40", "1.4.0.0"),
-    ("D50", "1.4.0.0"),
-    ("D45", "2.2.1.8"),
-    ("D60", "2.2.1.8"),
-    ("D62", "2.2.1.8"),
-    ("D65", "2.8.1"),
-    ("D65", "2.8.1"),
-    ("D70", "2.8.1"),
+/// Model, firmware, and how many function keys the phone gets: no more than it has.
+const MODELS: [(&str, &str, usize); 8] = [
+    ("D40", "1.4.0.0", 0),
+    ("D50", "1.4.0.0", 6),
+    ("D60", "2.2.1.8", 1),
+    ("D45", "2.2.1.8", 0),
+    ("D65", "2.2.1.8", 6),
+    ("D65", "2.8.1", 6),
+    ("D65", "2.8.1", 6),
+    ("D70", "2.8.1", 6),
 ];
 const NAMES: [&str; 10] =
     ["Alice", "Bruno", "Chloé", "David", "Emma", "François", "Günther", "Hélène", "Igor", "Jeanne"];
@@ -71,6 +72,8 @@ profiles:
   office:
     function_keys:
       1: {type: park, value: "701", label: Parc 1}
+  paris:
+    locale: fr_FR
   montreal:
     locale: fr_CA
     timezone: America/Montreal
@@ -94,34 +97,43 @@ fn contacts() -> String {
 
 fn device(n: usize, phones: usize, text: &mut String) {
     let (hi, mid, low) = (n >> 16 & 255, n >> 8 & 255, n & 255);
-    let (model, firmware) = MODELS[n % MODELS.len()];
-    let profiles = match n / PER_FILE % 3 {
-        0 => "office",
-        1 => "office, montreal",
-        _ => "office, voice_vlan",
+    let (model, firmware, keys) = MODELS[n % MODELS.len()];
+    let place = match n / PER_FILE % 3 {
+        0 => "paris",
+        1 => "montreal",
+        _ => "voice_vlan",
     };
+    // Its first key is the one of this profile.
+    let office = if keys == 0 { "" } else { "office, " };
     let (floor, building) = (n / PER_FILE % 10, n / 800);
-    let colleague = |step: usize| (n + step) % phones;
     let _ = write!(
         text,
         r#"  - mac: 00:0f:d3:{hi:02x}:{mid:02x}:{low:02x}
     name: phone-{n}
     model: {model}
     firmware: {firmware}
-    profiles: [{profiles}]
+    profiles: [{office}{place}]
     tags: [floor-{floor}, building-{building}]
     note: "Room {low}, desk {n}"
     lines: [line-{n}]
-    function_keys:
-      2: {{type: blf, target: line-{one}}}
-      3: {{type: blf, target: line-{two}, label: Bureau {two}}}
-      4: {{type: speeddial, value: "+331{n:08}", label: Taxi}}
 "#,
-        one = colleague(1),
-        two = colleague(7),
     );
+    if keys > 1 {
+        text.push_str("    function_keys:\n");
+    }
+    for position in 2..=keys {
+        let colleague = (n + position) % phones;
+        let _ = match position {
+            2 | 3 => writeln!(text, "      {position}: {{type: blf, target: line-{colleague}}}"),
+            4 => {
+                writeln!(text, "      4: {{type: blf, target: line-{colleague}, label: Bureau {colleague}}}")
+            }
+            5 => writeln!(text, "      5: {{type: speeddial, value: \"+331{n:08}\", label: Taxi}}"),
+            _ => writeln!(text, "      {position}: {{type: park, value: \"702\", label: Parc 2}}"),
+        };
+    }
     // One in ten says something of its own about SIP, which it then shares with nobody.
-    if n % 10 == 0 {
+    if n.is_multiple_of(10) {
         let _ = writeln!(text, "    sip: {{register_expires: {}}}", 1800 + n % 7);
     }
 }
@@ -134,6 +146,8 @@ fn line(n: usize, text: &mut String) {
     username: user{n}
     password: Xk3{n}vQ9z
     display_name: "{name} N'Diaye {n}"
+    label: "{name} {number}"
+    voicemail: "*98{n}"
 "#,
         number = 100_000 + n,
         name = NAMES[n % NAMES.len()],

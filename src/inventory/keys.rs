@@ -114,6 +114,10 @@ impl Context<'_> {
     }
 
     fn auto(&self, span: Span, map: &Map, out: &mut Diagnostics) -> Auto {
+        if map.get("from").is_none() {
+            let found = Diagnostic::error(codes::MISSING, "`auto` does not say for which lines").at(span);
+            out.push(found.help("write `from:` with names of lines, or patterns such as `sales-*`"));
+        }
         let mut chosen: Vec<&Named<Arc<Map>>> = Vec::new();
         for (name, span) in names(map.list("from")) {
             for line in matching(self.inventory, name, span, out) {
@@ -162,10 +166,13 @@ impl Context<'_> {
 }
 
 /// Digits as a number would sort them, of any length; anything else after them, as text.
-fn numeric(text: &str) -> (bool, usize, String) {
+fn numeric(text: &str) -> (bool, usize, String, String) {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let significant = text.trim_start_matches('0');
-    (!digits, if digits { significant.len() } else { 0 }, text.to_string())
+    match digits {
+        true => (false, significant.len(), significant.to_string(), text.to_string()),
+        false => (true, 0, String::new(), text.to_string()),
+    }
 }
 
 fn number(line: &Named<Arc<Map>>) -> Option<&Item> {

@@ -3,7 +3,7 @@
 use super::{Options, codes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, timezone};
-use crate::plugin::{Choice, Model, Protocol};
+use crate::plugin::{Choice, FileKind, Model, Protocol};
 
 /// Checks lines, contacts, handsets, ports and time zone of a device.
 pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &mut Diagnostics) {
@@ -61,7 +61,8 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
         let found = Diagnostic::error(codes::NO_SERVER, message).at_if(server_place(device, line));
         out.push(found.help("write `sip: {proxy: HOST}` in the profile `base`, or in the line"));
     }
-    if matches!(device.id, DeviceId::Id(_)) && model.kind != "softphone" {
+    let mut files = choice.plugin.manifest.files.of(FileKind::Device).iter();
+    if matches!(device.id, DeviceId::Id(_)) && files.any(|file| file.path.value.contains("device.mac")) {
         let message = format!("the {} is known by its MAC address, not by an `id`", model.name);
         let found = Diagnostic::error(codes::ID_OF_PHONE, message).at(device.span);
         out.push(found.help("write `mac:`; `id:` is for softphones"));

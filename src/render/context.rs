@@ -3,6 +3,7 @@
 //! PLUGIN.md ("What a template sees") is the contract; [`super::shape`] describes the same to the check of
 //! names, and a test holds the two together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tera::{Context, Value};
@@ -169,9 +170,7 @@ impl Maker<'_> {
         values.push(("position", Value::from(line.position)));
         values.push(("sip", self.cache.group(&SIP, Some(&line.sip), self.secrets, self.out)));
         values.push(("vars", self.cache.free(line.values.map("vars"), self.secrets, self.out)));
-        values.sort_by_key(|(name, _)| *name);
-        let entries = values.into_iter().map(|(name, value)| (tera::value::Key::Str(name), value));
-        Value::from(entries.collect::<tera::Map>())
+        Value::from(values.into_iter().collect::<BTreeMap<_, _>>())
     }
 
     /// `function_keys`, `key_slots` and `set_slots`.

@@ -4,7 +4,7 @@
 //! those of a layout written as a list take what is left. What a phone cannot do is refused at the key that
 //! asks for it, never dropped in silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
@@ -65,6 +65,7 @@ pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Rep
         if at >= model.modules as usize {
             let message = match model.modules {
                 0 => format!("the {} takes no expansion module", model.name),
+                1 => format!("the {} takes one expansion module, this is number {}", model.name, at + 1),
                 n => format!("the {} takes {n} expansion modules, this is number {}", model.name, at + 1),
             };
             report.unsupported(codes::TOO_MANY_MODULES, message, module.span, "take the module out".into());
@@ -287,9 +288,27 @@ impl<'d> Work<'d> {
         })
     }
 
+    /// Whether there is any key that can be of a type, free or not.
+    fn any_can(&self, kind: &'d str) -> bool {
+        self.slots.iter().any(|slot| self.able(slot, kind).is_some())
+    }
+
+    fn no_key_can(&self, kind: &str, at: Span, report: &mut Report<'_>) {
+        let message = format!("no key of the {} can be a `{kind}`", self.model.name);
+        let can: BTreeSet<&str> = self.slots.iter().flat_map(|slot| self.types(slot)).collect();
+        let help = match can.is_empty() {
+            true => "it has no programmable keys".to_owned(),
+            false => format!("its keys can be {}", can.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        report.unsupported(codes::UNSUPPORTED_TYPE, message, at, help);
+    }
+
     fn auto(&mut self, report: &mut Report<'_>) {
         let Some(auto) = &self.device.keys.auto else { return };
         let mut from = auto.start.map_or(0, |start| start as usize - 1);
+        if let Some(key) = auto.keys.first().filter(|key| !self.any_can(&key.kind)) {
+            return self.no_key_can(&key.kind, auto.span, report);
+        }
         for (at, key) in auto.keys.iter().enumerate() {
             match self.free(from, &key.kind) {
                 Some((place, kind)) => {
@@ -318,8 +337,9 @@ impl<'d> Work<'d> {
                 Some((place, kind)) => {
                     self.layout.keys.insert(place, Laid { key, kind });
                 }
+                None if !self.any_can(&key.kind) => self.no_key_can(&key.kind, key.kind_span, report),
                 None => {
-                    let message = format!("this key finds no free place on a {}", self.model.name);
+                    let message = format!("this key finds no free place on the {}", self.model.name);
                     let help = format!(
                         "take keys out of the layout, or give the phone a model that has more keys of type `{}`",
                         key.kind

@@ -24,6 +24,7 @@ mod check;
 mod encoding;
 mod escape;
 mod finish;
+mod plain_xml;
 mod xml;
 
 #[cfg(test)]
@@ -117,7 +118,8 @@ pub struct FormatProblem {
     pub column: usize,
     /// In lower case, without a full stop; never quotes a value.
     pub message: String,
-    /// Whether the text is well-formed and only its encoding lacks a character.
+    /// Whether it is a character that the encoding does not have, which is the inventory's affair; all else
+    /// is the template's.
     pub unencodable: bool,
 }
 
