@@ -3,7 +3,7 @@
 use super::{Options, codes};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, timezone};
-use crate::plugin::{Choice, FileKind, Model, Protocol};
+use crate::plugin::{Choice, FileSpec, Model, Protocol};
 
 /// Checks lines, contacts, handsets, ports and time zone of a device.
 pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &mut Diagnostics) {
@@ -58,11 +58,11 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
     if let Some(line) = device.lines.iter().find(|line| sip && serverless(line)) {
         let message =
             format!("line {} has no SIP server: neither `proxy` nor `registrar` is set", line.position);
-        let found = Diagnostic::error(codes::NO_SERVER, message).at_if(server_place(device, line));
+        let found = Diagnostic::warning(codes::NO_SERVER, message).at_if(server_place(device, line));
         out.push(found.help("write `sip: {proxy: HOST}` in the profile `base`, or in the line"));
     }
-    let mut files = choice.plugin.manifest.files.of(FileKind::Device).iter();
-    if matches!(device.id, DeviceId::Id(_)) && files.any(|file| file.path.value.contains("device.mac")) {
+    let named_by_mac = |file: &FileSpec| file.path.value.contains("device.mac");
+    if matches!(device.id, DeviceId::Id(_)) && choice.plugin.manifest.files.device.iter().any(named_by_mac) {
         let message = format!("the {} is known by its MAC address, not by an `id`", model.name);
         let found = Diagnostic::error(codes::ID_OF_PHONE, message).at(device.span);
         out.push(found.help("write `mac:`; `id:` is for softphones"));

@@ -24,7 +24,7 @@ version: 1.0.0
 description: Acme
 vendor: Acme
 firmware: 1.0
-models: {A1: {lines: 2}}
+models: {A1: {type: softphone, lines: 2}}
 ";
 
 const ACME_DEVICE: &str = "devices: [{id: acme, vendor: Acme, model: A1, firmware: 1.0}]\n";

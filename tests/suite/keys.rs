@@ -22,7 +22,7 @@ impl Laid {
 
 const COMMON: &str = "\
 profiles:
-  base: {vendor: Acme, plugin: acme-2.0, feature_codes: {voicemail: '*98'}}
+  base: {vendor: Acme, plugin: acme-2.0, sip: {proxy: p}, feature_codes: {voicemail: '*98'}}
 lines:
   alice: {number: '1001', display_name: Alice}
   bob: {number: '102', display_name: bob}

@@ -147,7 +147,7 @@ version: 1.0.0
 description: Acme
 vendor: Acme
 firmware: 1.0
-models: {A1: {lines: 2}}
+models: {A1: {type: softphone, lines: 2}}
 files: {device: [{path: \"{{ device.name }}{{ vars.path }}\", template: a.tera, format: text}]}
 ";
 

@@ -334,7 +334,7 @@ fn secrets_are_fetched_once_for_each_source_and_never_shown() {
     let phone = |n: u32| {
         format!(
             "  - {{mac: 00112200000{n}, vendor: Acme, model: A5, plugin: acme-2.0, lines: [{{number: {n}, password: \
-             {{command: [sh, script, one]}}, display_name: {{env: SHOWN}}}}], contacts: ~, \
+             {{command: [sh, script, one]}}, display_name: {{env: SHOWN}}}}], contacts: ~, sip: {{proxy: p}}, \
              vars: {{a: {{command: [sh, script, two]}}, f: {{file: secret.txt}}, not: {{file: a, size: 1}}}}}}\n"
         )
     };

@@ -223,7 +223,7 @@ fn tftpd_serves_every_file_and_nothing_else() {
 #[test]
 fn files_have_the_modes_and_the_group_that_servers_need() {
     let plugin = "id: acme-1.0\nversion: 1.0.0\ndescription: Acme\nvendor: Acme\nfirmware: 1.0\n\
-        models: {A1: {lines: 1}}\nfiles:\n  device:\n\
+        models: {A1: {type: softphone, lines: 1}}\nfiles:\n  device:\n\
         \x20   - {path: 'private/{{ device.id }}/a.txt', template: a.tera, format: text, sensitive: true}\n";
     for site in sites() {
         site.write("plugins/acme/v1_0/plugin.yaml", plugin);
