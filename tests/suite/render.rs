@@ -35,7 +35,7 @@ fn golden(case: &str) {
     let said = output.stderr.replace(manifest_dir().to_str().unwrap(), "");
     fs::write(repository.path().join("out/.said"), said).unwrap();
     let (made, expected) = (repository.path().join("out"), source.join("expected"));
-    if bless() {
+    if crate::support::blessing() {
         let _ = fs::remove_dir_all(&expected);
         for (path, bytes) in tree(&made) {
             let path = expected.join(path);
@@ -52,11 +52,6 @@ fn golden(case: &str) {
         assert_eq!(text(bytes), text(&expected[path]), "{}", path.display());
         assert_eq!(bytes, &expected[path], "{}", path.display());
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a person asks for new golden files by the environment")]
-fn bless() -> bool {
-    std::env::var_os("PROVC_BLESS").is_some()
 }
 
 #[test]
