@@ -133,7 +133,7 @@ fn device(n: usize, phones: usize, text: &mut String) {
         };
     }
     // One in ten says something of its own about SIP, which it then shares with nobody.
-    if n % 10 == 0 {
+    if n.is_multiple_of(10) {
         let _ = writeln!(text, "    sip: {{register_expires: {}}}", 1800 + n % 7);
     }
 }
