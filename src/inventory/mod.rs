@@ -18,6 +18,9 @@ mod shown;
 pub mod timezone;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use device::{Auto, ContactList, Device, Identity, Key, Keys, Line, Module};
 pub use file::{DeviceId, Entry, File, Named, read as read_file};
 pub use load::{Inventory, join, load};

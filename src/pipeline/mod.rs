@@ -8,6 +8,7 @@ mod load;
 mod statics;
 mod view;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -96,6 +97,7 @@ pub fn run(site: &Site, action: &Action) -> Report {
     let templates = choices.templates(&mut loaded.sources, &mut out);
     let renderer = Renderer { secrets: &loaded.secrets, templates: &templates, options: &site.render };
     check_options(site, &loaded, &mut out);
+    check_extra(&loaded, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
     let mut report = Report { devices: loaded.inventory.devices.len(), ..Report::default() };
@@ -124,7 +126,7 @@ pub fn run(site: &Site, action: &Action) -> Report {
         }
     }
     report.ok = !out.has_errors();
-    report.diagnostics = out.into_sorted(&loaded.sources);
+    report.diagnostics = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
     report.sources = loaded.sources;
     report
 }
@@ -156,7 +158,10 @@ fn finish(
                     _ => None,
                 })
                 .collect();
-            report.notes.extend(done.readers);
+            // Said when such files were made, not at every build.
+            if !report.written.is_empty() {
+                report.notes.extend(done.readers);
+            }
         }
     }
 }
@@ -173,6 +178,15 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
             let found = Diagnostic::error(render::codes::BAD_SETTING, message);
             out.push(found.maybe_help(help.map(|id| format!("did you mean `{id}`?"))));
         }
+    }
+}
+
+/// Extra parameters stand under the name of a family, in any layer.
+fn check_extra(loaded: &Loaded, out: &mut Diagnostics) {
+    let families: BTreeSet<&str> = loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+    let profiles = loaded.inventory.profiles.values().map(|profile| &profile.value);
+    for layer in profiles.chain(loaded.inventory.devices.iter().map(|entry| &entry.layer)) {
+        render::check_families(layer, &families, out);
     }
 }
 

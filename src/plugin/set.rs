@@ -27,7 +27,7 @@ use super::embedded::STANDARD;
 use super::layers::{lay_over, overriding};
 use super::manifest::{Expected, Manifest, near};
 use super::source::Source;
-use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap};
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
 use crate::yaml::decode::{self, Spanned};
 use crate::yaml::{self, Node};
 
@@ -44,6 +44,7 @@ pub struct PluginSet {
     plugins: Vec<Arc<Plugin>>,
     pub(super) index: Index,
     inputs: Vec<PathBuf>,
+    mistakes: bool,
 }
 
 /// A directory with a manifest, found and read but not yet understood.
@@ -72,7 +73,10 @@ impl PluginSet {
                 trees.push(Source::Directory(directory.clone()));
             } else {
                 let message = format!("there is no plugins directory {}", directory.display());
-                out.push(Diagnostic::error(UNREADABLE, message));
+                out.push(
+                    Diagnostic::error(UNREADABLE, message)
+                        .help("check the path after --plugins, or in provc.yaml"),
+                );
             }
         }
         let overrides = overrides.map(|path| Source::Directory(path.to_owned()));
@@ -86,6 +90,7 @@ impl PluginSet {
         sources: &mut SourceMap,
         out: &mut Diagnostics,
     ) -> Self {
+        let before = out.iter().count();
         let mut families: BTreeMap<String, Family> = BTreeMap::new();
         for tree in trees {
             find_units(&Arc::new(tree), &mut families, out);
@@ -114,12 +119,18 @@ impl PluginSet {
         same_ids(&plugins, out);
         unused_overrides(&site, &families, out);
         let index = Index::new(&plugins);
-        Self { plugins, index, inputs }
+        let mistakes = out.iter().skip(before).any(|d| d.severity == Severity::Error);
+        Self { plugins, index, inputs, mistakes }
     }
 
     /// All plugins, sorted by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Plugin>> {
         self.plugins.iter()
+    }
+
+    /// Whether any of the manifests has a mistake, so that plugins or models may be missing.
+    pub fn has_mistakes(&self) -> bool {
+        self.mistakes
     }
 
     /// A plugin by id.
@@ -205,12 +216,20 @@ fn find_overrides(tree: Source, out: &mut Diagnostics) -> Family {
 fn load_family(name: &str, family: &Family, site: &Family, out: &mut Diagnostics) -> Vec<Plugin> {
     let parsed: BTreeMap<&str, Node<'_>> =
         family.iter().filter_map(|(unit, found)| Some((unit.as_str(), found.parse(out)?))).collect();
+    // What does not parse may be a layer of any version.
+    let broken = out.has_errors();
     let versions = family.iter().filter(|(unit, _)| is_version(unit, parsed.get(unit.as_str())));
     let plugins: Vec<Plugin> = versions
         .filter_map(|(directory, unit)| {
             let node = parsed.get(directory.as_str())?;
             let loading = Loading { name, directory, unit, family, parsed: &parsed, site };
-            loading.load(node, out)
+            let mut found = Diagnostics::default();
+            let mut plugin = loading.load(node, &mut found);
+            if let Some(plugin) = &mut plugin {
+                plugin.broken = broken || found.has_errors();
+            }
+            out.append(found);
+            plugin
         })
         .collect();
     unknown_models(&plugins, out);
@@ -280,7 +299,7 @@ impl Loading<'_, '_> {
         layers.reverse();
         let manifest = Manifest::read(&merged, &expected, out)?;
         let models = model_names(&manifest, out);
-        Some(Plugin { manifest, family: self.name.to_owned(), layers, models })
+        Some(Plugin { manifest, family: self.name.to_owned(), layers, models, broken: false })
     }
 
     /// The layers that the version names, or `common` where it names none and there is one.

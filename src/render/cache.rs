@@ -119,7 +119,7 @@ fn contact(item: &Item, converter: &mut Converter<'_>) -> Option<Value> {
         add("work", number, converter);
     }
     if let Some(Datum::Map(several)) = map.get("numbers").map(|item| &item.datum) {
-        for (kind, item) in several.iter().filter(|(_, item)| item.datum != Datum::Removed) {
+        for (kind, item) in several.iter().filter(|(_, item)| item.is_set()) {
             add(kind, item, converter);
         }
     }

@@ -62,7 +62,7 @@ impl Converter<'_> {
     /// A value whose kind is its own: text, a number, a secret, or anything under `vars`.
     pub fn free(&mut self, item: &Item) -> Value {
         match &item.datum {
-            Datum::Removed => Value::none(),
+            Datum::Removed | Datum::Broken => Value::none(),
             Datum::Text(text) => Value::from(&**text),
             Datum::Bool(b) => Value::from(*b),
             Datum::Int(n) => Value::from(*n),
@@ -84,8 +84,7 @@ impl Converter<'_> {
 
     /// A mapping of free values, without those taken away.
     pub fn free_map(&mut self, map: &Map) -> Value {
-        let mut entries: Vec<(&str, &Item)> =
-            map.iter().filter(|(_, item)| item.datum != Datum::Removed).collect();
+        let mut entries: Vec<(&str, &Item)> = map.iter().filter(|(_, item)| item.is_set()).collect();
         entries.sort_by_key(|(name, _)| *name);
         let entries = entries.into_iter();
         Value::from(entries.map(|(name, item)| (key(name), self.free(item))).collect::<TeraMap>())

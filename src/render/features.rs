@@ -77,7 +77,8 @@ pub(super) fn check(device: &Device, choice: &Choice, out: &mut Diagnostics) {
     let model = choice.model();
     let mut told = BTreeSet::new();
     for feature in TABLE {
-        let Some(can) = model.features.get(feature.name) else { continue };
+        let can = model.features.get(feature.name).filter(|can| can.as_bool() != Some(true));
+        let Some(can) = can else { continue };
         let mut look = |item: Option<&Item>| {
             let Some(item) = item.filter(|item| feature.asked(item)) else { return };
             let Some(found) = refused(feature, can, item, model) else { return };
@@ -118,7 +119,7 @@ fn refused(feature: &Feature, can: &tera::Value, item: &Item, model: &Model) -> 
             Asks::Word(word) => format!("`{path}: {word}`"),
             Asks::Set => format!("`{path}`"),
         };
-        let found = Diagnostic::warning(NO_EFFECT, format!("{what} has no effect on a {model}"));
+        let found = Diagnostic::warning(NO_EFFECT, format!("{what} has no effect on the {model}"));
         return Some(found.help("take it from these phones with `~` in a profile of theirs, or leave it"));
     }
     let known: Vec<&str> = can.as_array()?.iter().filter_map(tera::Value::as_str).collect();
@@ -131,7 +132,7 @@ fn refused(feature: &Feature, can: &tera::Value, item: &Item, model: &Model) -> 
     if wanted.iter().any(|word| known.contains(word)) {
         return None;
     }
-    let message = format!("`{path}: {}` has no effect on a {model}", wanted.join(", "));
+    let message = format!("`{path}: {}` has no effect on the {model}", wanted.join(", "));
     let help = format!("this model can do {}", known.join(", "));
     Some(Diagnostic::warning(NO_EFFECT, message).help(help))
 }

@@ -92,13 +92,18 @@ impl Renderer<'_> {
 
     /// Every text that no message may quote: fetched secrets and the passwords of this device.
     fn hidden(&self, device: &Device) -> Vec<Arc<str>> {
-        let mut hidden = self.secrets.texts();
-        passwords(&device.settings, &mut hidden);
-        device.lines.iter().for_each(|line| passwords(&line.values, &mut hidden));
-        // A long one may hold a short one.
-        hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        hidden
+        let lines = device.lines.iter().map(|line| &*line.values);
+        hidden(self.secrets, std::iter::once(&*device.settings).chain(lines))
     }
+}
+
+/// Every text that no message may quote: fetched secrets and the passwords of some settings.
+pub(super) fn hidden<'m>(secrets: &Secrets, settings: impl IntoIterator<Item = &'m Map>) -> Vec<Arc<str>> {
+    let mut hidden = secrets.texts();
+    settings.into_iter().for_each(|map| passwords(map, &mut hidden));
+    // A long one may hold a short one.
+    hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    hidden
 }
 
 fn passwords(map: &Map, hidden: &mut Vec<Arc<str>>) {
@@ -222,10 +227,19 @@ impl Job<'_> {
             render(context)?
         };
         finish(spec.format, text, &spec.finish).map_err(|problem| {
-            let message = format!("the rendered file is no good {}: {}", spec.format.name(), problem.message);
-            let found = Diagnostic::error(codes::MALFORMED, message).at(spec.template.span);
-            let place = format!("{path}, line {}, column {}", problem.line, problem.column);
-            Box::new(found.note(place).help("mend the template; the line is that of the rendered file"))
+            let (code, message, help) = if problem.unencodable {
+                (
+                    codes::UNENCODABLE,
+                    problem.message,
+                    "change the text, or write `on_unencodable: replace` at the file",
+                )
+            } else {
+                let message =
+                    format!("the rendered file is not valid {}: {}", spec.format.name(), problem.message);
+                (codes::MALFORMED, message, "mend the template; the line is that of the rendered file")
+            };
+            let found = Diagnostic::error(code, message).at(spec.template.span).help(help);
+            Box::new(found.note(format!("{path}, line {}, column {}", problem.line, problem.column)))
         })
     }
 

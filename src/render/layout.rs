@@ -4,7 +4,7 @@
 //! those of a layout written as a list take what is left. What a phone cannot do is refused at the key that
 //! asks for it, never dropped in silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
@@ -64,8 +64,9 @@ pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Rep
     for (at, module) in device.modules.iter().enumerate() {
         if at >= model.modules as usize {
             let message = match model.modules {
-                0 => format!("a {} takes no expansion module", model.name),
-                n => format!("a {} takes {n} expansion modules, this is number {}", model.name, at + 1),
+                0 => format!("the {} takes no expansion module", model.name),
+                1 => format!("the {} takes one expansion module, this is number {}", model.name, at + 1),
+                n => format!("the {} takes {n} expansion modules, this is number {}", model.name, at + 1),
             };
             report.unsupported(codes::TOO_MANY_MODULES, message, module.span, "take the module out".into());
             break;
@@ -90,7 +91,7 @@ pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Rep
             None if model.expansion_modules.is_empty() => modules.attached.push(module),
             None => report.unsupported(
                 codes::UNKNOWN_MODULE,
-                format!("a {} takes no expansion module `{name}`", model.name),
+                format!("the {} takes no expansion module `{name}`", model.name),
                 *span,
                 format!("it takes {}", known_modules(model)),
             ),
@@ -155,7 +156,7 @@ impl<'d> Work<'d> {
             match key.position as usize {
                 n if n <= own => self.put(n - 1, key, report),
                 n => {
-                    let message = format!("position {n} is past the keys of a {}", self.model.name);
+                    let message = format!("position {n} is past the keys of the {}", self.model.name);
                     let help = self.past_own_keys(n, own);
                     report.unsupported(codes::NO_SUCH_KEY, message, key.span, help);
                 }
@@ -179,7 +180,7 @@ impl<'d> Work<'d> {
 
     fn past_own_keys(&self, position: usize, own: usize) -> String {
         let has = match own {
-            0 => format!("a {} has no programmable keys of its own", self.model.name),
+            0 => format!("the {} has no programmable keys of its own", self.model.name),
             1 => "it has 1".to_string(),
             n => format!("it has {n}"),
         };
@@ -196,7 +197,9 @@ impl<'d> Work<'d> {
         let Some(slot) = self.slots.get(place) else { return };
         let Some(kind) = self.able(slot, &key.kind) else {
             let message = match slot.module {
-                None => format!("key {} of a {} cannot be a `{}`", slot.position, self.model.name, key.kind),
+                None => {
+                    format!("key {} of the {} cannot be a `{}`", slot.position, self.model.name, key.kind)
+                }
                 Some(m) => {
                     format!("key {} of expansion module {m} cannot be a `{}`", slot.position, key.kind)
                 }
@@ -285,9 +288,27 @@ impl<'d> Work<'d> {
         })
     }
 
+    /// Whether there is any key that can be of a type, free or not.
+    fn any_can(&self, kind: &'d str) -> bool {
+        self.slots.iter().any(|slot| self.able(slot, kind).is_some())
+    }
+
+    fn no_key_can(&self, kind: &str, at: Span, report: &mut Report<'_>) {
+        let message = format!("no key of the {} can be a `{kind}`", self.model.name);
+        let can: BTreeSet<&str> = self.slots.iter().flat_map(|slot| self.types(slot)).collect();
+        let help = match can.is_empty() {
+            true => "it has no programmable keys".to_owned(),
+            false => format!("its keys can be {}", can.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        report.unsupported(codes::UNSUPPORTED_TYPE, message, at, help);
+    }
+
     fn auto(&mut self, report: &mut Report<'_>) {
         let Some(auto) = &self.device.keys.auto else { return };
         let mut from = auto.start.map_or(0, |start| start as usize - 1);
+        if let Some(key) = auto.keys.first().filter(|key| !self.any_can(&key.kind)) {
+            return self.no_key_can(&key.kind, auto.span, report);
+        }
         for (at, key) in auto.keys.iter().enumerate() {
             match self.free(from, &key.kind) {
                 Some((place, kind)) => {
@@ -316,8 +337,9 @@ impl<'d> Work<'d> {
                 Some((place, kind)) => {
                     self.layout.keys.insert(place, Laid { key, kind });
                 }
+                None if !self.any_can(&key.kind) => self.no_key_can(&key.kind, key.kind_span, report),
                 None => {
-                    let message = format!("this key finds no free place on a {}", self.model.name);
+                    let message = format!("this key finds no free place on the {}", self.model.name);
                     let help = format!(
                         "take keys out of the layout, or give the phone a model that has more keys of type `{}`",
                         key.kind

@@ -26,9 +26,10 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use cache::Cache;
+pub use extra::check_families;
 pub use files::{Artifact, Renderer};
 pub use shape::shapes;
-pub use shared::{SharedArtifact, Used};
+pub use shared::{SharedArtifact, Used, choose};
 
 /// What of a site's settings touches the files.
 #[derive(Clone, Debug, Default)]

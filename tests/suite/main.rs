@@ -7,7 +7,11 @@
     reason = "a helper that fails is a test that fails, and clippy sees only functions marked as tests"
 )]
 
+mod architecture;
+mod cli;
+mod diagnostics;
 mod digium;
+mod documentation;
 mod failures;
 mod keys;
 mod nasty;
@@ -16,6 +20,7 @@ mod plugin_cases;
 mod properties;
 mod render;
 mod resolve;
+mod secrets;
 mod servers;
 mod support;
 mod tree;

@@ -97,7 +97,7 @@ fn static_files_come_and_go() {
 fn two_owners_of_one_path_are_named() {
     let plugin = |path: &str| {
         format!(
-            "id: acme-1.0\nversion: 1.0.0\ndescription: Acme\nvendor: Acme\nfirmware: 1.0\nmodels: {{A1: {{lines: 1}}}}\n\
+            "id: acme-1.0\nversion: 1.0.0\ndescription: Acme\nvendor: Acme\nfirmware: 1.0\nmodels: {{A1: {{type: softphone, lines: 1}}}}\n\
              static: files/\nfiles: {{device: [{{path: '{path}', template: a.tera, format: text}}]}}\n"
         )
     };

@@ -57,7 +57,8 @@ impl Repository {
     }
 }
 
-fn copy(source: &Path, target: &Path) {
+/// Copies what a directory holds, symbolic links kept as links.
+pub fn copy(source: &Path, target: &Path) {
     for entry in fs::read_dir(source).unwrap() {
         let entry = entry.unwrap();
         let (kind, target) = (entry.file_type().unwrap(), target.join(entry.file_name()));

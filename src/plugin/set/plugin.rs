@@ -18,6 +18,8 @@ pub struct Plugin {
     pub family: String,
     /// Where templates and static files are looked for, the strongest first.
     pub layers: Vec<Layer>,
+    /// Whether its manifest has a mistake: no file can be made.
+    pub broken: bool,
     /// Models by folded name and alias, as positions in `manifest.models`.
     pub(super) models: BTreeMap<String, usize>,
 }

@@ -59,7 +59,8 @@ impl<'p> Compiling<'p> {
         let mut engines = BTreeMap::new();
         for format in formats {
             let mut names = self.reached(|_| true, |other| other == format);
-            names.extend(&loose);
+            // With what they build on, which files of another format may be made of.
+            names.extend(self.closure(loose.iter().copied().collect()));
             engines.extend(self.engine(format, &names, &mut problems).map(|e| (format, e)));
         }
         let values: BTreeSet<&str> = self.values().collect();
@@ -118,7 +119,7 @@ impl<'p> Compiling<'p> {
     fn missing(&self, problems: &mut Vec<Diagnostic>) {
         for (_, _, file) in self.plugin.manifest.files.all() {
             let name = &file.template.value;
-            if self.resolve(name).is_some() {
+            if self.resolve(name).is_some() || !self.read.complete {
                 continue;
             }
             let message = format!("no layer has the template `{name}`");
@@ -132,8 +133,11 @@ impl<'p> Compiling<'p> {
     fn reached(&self, kinds: impl Fn(FileKind) -> bool, formats: impl Fn(Format) -> bool) -> BTreeSet<&str> {
         let files = self.plugin.manifest.files.all();
         let files = files.filter(|(kind, _, file)| kinds(*kind) && formats(file.format));
-        let mut left: Vec<&str> =
-            files.filter_map(|(_, _, file)| self.resolve(&file.template.value)).collect();
+        self.closure(files.filter_map(|(_, _, file)| self.resolve(&file.template.value)).collect())
+    }
+
+    /// Some templates and all that they include and extend.
+    fn closure<'s>(&'s self, mut left: Vec<&'s str>) -> BTreeSet<&'s str> {
         let mut reached = BTreeSet::new();
         while let Some(name) = left.pop() {
             if !reached.insert(name) {
