@@ -136,8 +136,8 @@ fn what_a_phone_cannot_do_is_told_where_it_is_asked_for_once_for_a_model() {
             .filter(|line| !line.starts_with("PV0705"))
             .collect::<Vec<_>>(),
         [
-            "PV0633 inventory/a.yaml:4:17 `sip.srtp: required` has no effect on the A5",
-            "PV0633 inventory/a.yaml:4:38 `sip.dtmf_mode: inband` has no effect on the A5",
+            "PV0633 inventory/a.yaml:4:27 `sip.srtp: required` has no effect on the A5",
+            "PV0633 inventory/a.yaml:4:48 `sip.dtmf_mode: inband` has no effect on the A5",
             "PV0633 inventory/a.yaml:5:21 `network.wifi` has no effect on the A5",
             "PV0633 inventory/a.yaml:6:93 `sip.srtp: required` has no effect on the A0",
             "PV0633 inventory/a.yaml:11:94 `sip.dtmf_mode: inband` has no effect on the A10",
