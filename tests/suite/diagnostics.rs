@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::support::{Output, Repository, copy};
+use crate::support::{Output, Repository, blessing, copy};
 
 /// The repositories with mistakes.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/diagnostics");
@@ -41,7 +41,7 @@ fn run(fixture: &Path) -> Output {
 
 #[test]
 fn every_mistake_is_told_as_pinned() {
-    let bless = crate::support::blessing();
+    let bless = blessing();
     let wrong: Vec<String> = directories(FIXTURES)
         .par_iter()
         .filter_map(|fixture| {
@@ -78,7 +78,7 @@ fn what_looks_wrong_and_is_not_means_what_it_says() {
         let ids = rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap());
         let shown: Vec<String> = ids.map(|id| repository.provc(&["show", id]).expect(0).stdout).collect();
         let (shown, file) = (shown.join("---\n"), fixture.join("show.txt"));
-        if crate::support::blessing() {
+        if blessing() {
             fs::write(&file, &shown).unwrap();
         }
         assert_eq!(shown, fs::read_to_string(&file).unwrap_or_default(), "{}", fixture.display());

@@ -46,8 +46,7 @@ fn the_page_tells_of_every_field_and_word() {
         assert_eq!(all.contains(term), term != "network.vlan.id", "{term}");
     }
     let page = page();
-    let missing: Vec<String> =
-        all.into_iter().filter(|term| !page.contains(&format!("`{term}`"))).collect();
+    let missing: Vec<String> = all.into_iter().filter(|term| !page.contains(&format!("`{term}`"))).collect();
     assert!(missing.is_empty(), "docs/inventory.md does not tell of {missing:?}");
 }
 
