@@ -56,7 +56,10 @@ impl Reader<'_> {
             Kind::DeviceLines => match &node.value {
                 Value::Seq(nodes) => self.each(nodes, |reader, node| reader.device_line(node)),
                 _ => self.map_with(node, |reader, key, node| {
-                    Some((reader.position(key)?, reader.device_line(node)?))
+                    // Unlike in a list, a null has a meaning here: it takes the line at that position away.
+                    let item =
+                        if node.is_null() { reader.item(Kind::Name, node) } else { reader.device_line(node) };
+                    Some((reader.position(key)?, item?))
                 })?,
             },
             Kind::Free => self.free(node)?,

@@ -181,8 +181,8 @@ impl<'d> Work<'d> {
     fn past_own_keys(&self, position: usize, own: usize) -> String {
         let has = match own {
             0 => format!("the {} has no programmable keys of its own", self.model.name),
-            1 => "it has 1".to_string(),
-            n => format!("it has {n}"),
+            1 => "it has 1 key".to_string(),
+            n => format!("it has {n} keys"),
         };
         match self.slots.get(position - 1) {
             Some(Slot { module: Some(m), position, .. }) => format!(
