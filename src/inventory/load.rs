@@ -33,33 +33,34 @@ pub struct Inventory {
     pub devices: Vec<Entry>,
     /// Whether devices may be missing because a file could not be read whole.
     pub incomplete: bool,
-    /// Whether a section, or all of a file, could not be read: anything may have been defined there.
-    pub unread: bool,
+    /// The sections that could not be read, or not whole: anything may have been defined there.
+    pub unread: BTreeSet<&'static str>,
 }
 
 impl Inventory {
     /// Whether what every device starts from may stand in something that could not be read: without it no
     /// device is what its owner meant.
     pub fn lacks_foundation(&self) -> bool {
-        self.unread && (!self.profiles.contains_key("base") || self.site.is_empty())
+        self.unread.contains("profiles") && !self.profiles.contains_key("base")
+            || self.unread.contains("site") && self.site.is_empty()
     }
 
     /// Leaves out what need not be a mistake: that something is not defined, where a file that may define
     /// it could not be read.
     #[must_use]
     pub fn without_consequences(&self, diagnostics: Diagnostics) -> Diagnostics {
-        const CONSEQUENCES: [Code; 6] = [
-            codes::UNKNOWN_PROFILE,
-            codes::UNKNOWN_LINE,
-            codes::UNKNOWN_LAYOUT,
-            codes::UNKNOWN_CONTACTS,
-            codes::NO_MODEL,
-            codes::NO_MATCH,
+        const CONSEQUENCES: [(Code, &str); 6] = [
+            (codes::UNKNOWN_PROFILE, "profiles"),
+            (codes::UNKNOWN_LINE, "lines"),
+            (codes::UNKNOWN_LAYOUT, "function_keys"),
+            (codes::UNKNOWN_CONTACTS, "contacts"),
+            (codes::NO_MODEL, "profiles"),
+            (codes::NO_MATCH, "lines"),
         ];
-        if !self.unread {
-            return diagnostics;
-        }
-        diagnostics.retain(|found| !CONSEQUENCES.contains(&found.code))
+        let follows = |code| {
+            CONSEQUENCES.iter().any(|(other, section)| *other == code && self.unread.contains(section))
+        };
+        diagnostics.retain(|found| !follows(found.code))
     }
 }
 
@@ -77,7 +78,7 @@ pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnost
             let text = read_text(id, path, &mut out);
             let file = match &text {
                 Some(text) => file::read(id, path, root, text, &mut out),
-                None => File { incomplete: true, unread: true, ..File::default() },
+                None => File { incomplete: true, unread: file::all_sections(), ..File::default() },
             };
             (id, text, file, out)
         })
@@ -92,7 +93,9 @@ pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnost
     }
     let mut inventory = join(files, out);
     inventory.incomplete |= incomplete;
-    inventory.unread |= incomplete;
+    if incomplete {
+        inventory.unread = file::all_sections();
+    }
     inventory
 }
 
@@ -174,7 +177,7 @@ pub fn join(files: Vec<File>, out: &mut Diagnostics) -> Inventory {
     let mut site = BTreeMap::new();
     for file in files {
         inventory.incomplete |= file.incomplete;
-        inventory.unread |= file.unread;
+        inventory.unread.extend(file.unread);
         add(&mut site, file.site, SITE_KEY, out);
         add(&mut inventory.profiles, file.profiles, "profile", out);
         add(&mut inventory.lines, file.lines, "line", out);

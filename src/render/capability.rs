@@ -61,8 +61,12 @@ pub(super) fn check(device: &Device, choice: &Choice, options: &Options, out: &m
         let found = Diagnostic::warning(codes::NO_SERVER, message).at_if(server_place(device, line));
         out.push(found.help("write `sip: {proxy: HOST}` in the profile `base`, or in the line"));
     }
-    let named_by_mac = |file: &FileSpec| file.path.value.contains("device.mac");
-    if matches!(device.id, DeviceId::Id(_)) && choice.plugin.manifest.files.device.iter().any(named_by_mac) {
+    // A file with a condition sees for itself whether there is a MAC.
+    let named_by_mac = |file: &FileSpec| file.when.is_none() && file.path.value.contains("device.mac");
+    if model.kind != "softphone"
+        && matches!(device.id, DeviceId::Id(_))
+        && choice.plugin.manifest.files.device.iter().any(named_by_mac)
+    {
         let message = format!("the {} is known by its MAC address, not by an `id`", model.name);
         let found = Diagnostic::error(codes::ID_OF_PHONE, message).at(device.span);
         out.push(found.help("write `mac:`; `id:` is for softphones"));

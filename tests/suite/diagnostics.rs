@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::support::{Output, Repository, copy};
+use crate::support::{Output, Repository, blessing, copy};
 
 /// The repositories with mistakes.
 pub const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/diagnostics");
@@ -41,7 +41,7 @@ fn run(fixture: &Path) -> Output {
 
 #[test]
 fn every_mistake_is_told_as_pinned() {
-    let bless = std::env::var_os("PROVC_BLESS").is_some();
+    let bless = blessing();
     let wrong: Vec<String> = directories(FIXTURES)
         .par_iter()
         .filter_map(|fixture| {
@@ -67,10 +67,20 @@ fn every_mistake_is_told_as_pinned() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// `show.txt` of each holds what `show` prints of all its devices: what text became of what is written.
 #[test]
-fn what_looks_wrong_and_is_not_passes_in_silence() {
+fn what_looks_wrong_and_is_not_means_what_it_says() {
     for fixture in directories(VALID) {
-        let output = run(&fixture);
+        let repository = Repository::copy_of(&fixture);
+        let output = repository.provc(&["check"]);
         assert_eq!((output.status, output.stderr.as_str()), (0, ""), "{}", fixture.display());
+        let rows = repository.provc(&["list", "--format", "json"]).expect(0).json();
+        let ids = rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap());
+        let shown: Vec<String> = ids.map(|id| repository.provc(&["show", id]).expect(0).stdout).collect();
+        let (shown, file) = (shown.join("---\n"), fixture.join("show.txt"));
+        if blessing() {
+            fs::write(&file, &shown).unwrap();
+        }
+        assert_eq!(shown, fs::read_to_string(&file).unwrap_or_default(), "{}", fixture.display());
     }
 }

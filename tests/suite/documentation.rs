@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::diagnostics::FIXTURES;
+use crate::support::blessing;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -134,7 +135,7 @@ fn the_page_names_every_code_and_a_way_out() {
     }
     let head = page.split("| code |").next().unwrap();
     let expected = format!("{head}{table}");
-    if std::env::var_os("PROVC_BLESS").is_some() {
+    if blessing() {
         fs::write(&path, &expected).unwrap();
     }
     let page = fs::read_to_string(&path).unwrap();

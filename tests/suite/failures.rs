@@ -77,10 +77,10 @@ fn a_bad_inventory_changes_nothing() {
     // A change that could be built beside mistakes in two other files.
     repository.write("inventory/one.yaml", &phones([1, 3]));
     repository.write("inventory/two.yaml", "devices: [{mac: 000fd3000002, lines: [alcie]}]\n");
-    repository.write("inventory/three.yaml", "devices: [{mac: 000fd300000}]\nprofils: {}\n");
+    repository.write("inventory/three.yaml", "devices: [{mac: 000fd300000, nmae: x}]\n");
     let output = build_refused(&repository, "PV0306");
     for part in
-        ["two.yaml:1:", "did you mean `alice`?", "three.yaml:1:", "three.yaml:2:", "did you mean `profiles`?"]
+        ["two.yaml:1:", "did you mean `alice`?", "three.yaml:1:17", "three.yaml:1:30", "did you mean `name`?"]
     {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }

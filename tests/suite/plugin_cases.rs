@@ -55,11 +55,6 @@ fn built(case: &Path) -> Result<Tree, String> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "asked for by whoever runs the tests")]
-fn blessing() -> bool {
-    std::env::var_os("PROVC_BLESS").is_some()
-}
-
 fn bless(expected: &Path, tree: &Tree) {
     if expected.exists() {
         fs::remove_dir_all(expected).unwrap();
@@ -109,7 +104,7 @@ fn every_case_becomes_its_tree() {
         let expected = case.with_extension("");
         match built(&case) {
             Err(said) => failed.push(format!("{} does not build:\n{said}", case.display())),
-            Ok(tree) if blessing() => bless(&expected, &tree),
+            Ok(tree) if crate::support::blessing() => bless(&expected, &tree),
             Ok(actual) => {
                 let differences = differences(&tree(&expected), &actual);
                 failed.extend(differences.iter().map(|found| format!("{}: {found}", case.display())));

@@ -35,7 +35,7 @@ fn golden(case: &str) {
     let said = output.stderr.replace(manifest_dir().to_str().unwrap(), "");
     fs::write(repository.path().join("out/.said"), said).unwrap();
     let (made, expected) = (repository.path().join("out"), source.join("expected"));
-    if bless() {
+    if crate::support::blessing() {
         let _ = fs::remove_dir_all(&expected);
         for (path, bytes) in tree(&made) {
             let path = expected.join(path);
@@ -52,11 +52,6 @@ fn golden(case: &str) {
         assert_eq!(text(bytes), text(&expected[path]), "{}", path.display());
         assert_eq!(bytes, &expected[path], "{}", path.display());
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a person asks for new golden files by the environment")]
-fn bless() -> bool {
-    std::env::var_os("PROVC_BLESS").is_some()
 }
 
 #[test]
@@ -136,8 +131,8 @@ fn what_a_phone_cannot_do_is_told_where_it_is_asked_for_once_for_a_model() {
             .filter(|line| !line.starts_with("PV0705"))
             .collect::<Vec<_>>(),
         [
-            "PV0633 inventory/a.yaml:4:17 `sip.srtp: required` has no effect on the A5",
-            "PV0633 inventory/a.yaml:4:38 `sip.dtmf_mode: inband` has no effect on the A5",
+            "PV0633 inventory/a.yaml:4:27 `sip.srtp: required` has no effect on the A5",
+            "PV0633 inventory/a.yaml:4:48 `sip.dtmf_mode: inband` has no effect on the A5",
             "PV0633 inventory/a.yaml:5:21 `network.wifi` has no effect on the A5",
             "PV0633 inventory/a.yaml:6:93 `sip.srtp: required` has no effect on the A0",
             "PV0633 inventory/a.yaml:11:94 `sip.dtmf_mode: inband` has no effect on the A10",

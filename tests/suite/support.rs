@@ -118,3 +118,9 @@ pub fn run(command: &mut Command) -> Output {
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+/// Whether pinned texts are to be written anew instead of compared.
+pub fn blessing() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "the tests are asked by a variable to write what they pin")]
+    std::env::var_os("PROVC_BLESS").is_some()
+}

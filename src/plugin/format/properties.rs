@@ -154,8 +154,8 @@ proptest! {
 
     #[test]
     fn plain_xml_passes_the_thorough_check(text in nearly_xml()) {
-        if super::plain_xml::is_plain(&text) {
-            let found = super::xml::thoroughly(&text).map_err(|problem| problem.to_string());
+        if plain_xml::is_plain(&text) {
+            let found = xml::thoroughly(&text).map_err(|problem| problem.to_string());
             prop_assert_eq!(found, Ok(()), "{}", text);
         }
     }
