@@ -1,5 +1,5 @@
 //! docs/inventory.md tells of every field and word of the schema, and its examples are an inventory that
-//! `check` accepts.
+//! `check` accepts. So are those of docs/repository.md, and its JSON is what `check` prints.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,8 +9,12 @@ use provc::inventory::schema::{AUTO, FILE, FUNCTION_KEY, Group, Kind};
 use crate::readme::blocks;
 use crate::support::Repository;
 
+fn document(name: &str) -> String {
+    fs::read_to_string(format!("{}/docs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
 fn page() -> String {
-    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/inventory.md")).unwrap()
+    document("inventory.md")
 }
 
 /// What the page must hold in backticks: fields of a section by name, fields of a group inside as
@@ -73,4 +77,47 @@ fn the_examples_of_the_page_are_one_inventory() {
         repository.write(&format!("inventory/block-{number}.yaml"), block);
     }
     repository.provc(&["check"]).expect(0);
+}
+
+/// A repository as `init` makes it, with every directory that provc.yaml can name.
+fn repository() -> Repository {
+    let repository =
+        Repository::new(&[("plugins/.keep", ""), ("overrides/.keep", ""), ("static/a.txt", "a")]);
+    repository.provc(&["init"]).expect(0);
+    repository
+}
+
+#[test]
+fn the_settings_of_the_page_are_accepted() {
+    let blocks = blocks(&document("repository.md"), "yaml");
+    let [settings, sites, over] = &blocks[..] else { panic!("{} blocks", blocks.len()) };
+    let repository = repository();
+    repository.write("overrides/digium/plugin.yaml", over);
+    repository.write("provc.yaml", settings);
+    let checked = repository.provc(&["check"]).expect(0);
+    assert!(checked.stderr.is_empty(), "{}", checked.stderr);
+
+    for part in ["site", "lines", "devices"] {
+        let text = repository.read(&format!("inventory/{part}.yaml"));
+        for customer in ["paris", "lyon"] {
+            repository.write(&format!("customers/acme/{customer}/{part}.yaml"), &text);
+        }
+    }
+    repository.write("common/profiles.yaml", "profiles: {office: {}}\n");
+    repository.write("provc.yaml", sites);
+    let checked = repository.provc(&["check"]).expect(0);
+    assert_eq!(checked.stdout.lines().count(), 2, "{}", checked.stdout);
+}
+
+#[test]
+fn the_json_of_the_page_is_what_check_prints() {
+    let blocks = blocks(&document("repository.md"), "json");
+    let mut quoted: serde_json::Value = serde_json::from_str(&blocks[0]).unwrap();
+    let repository = repository();
+    let devices = repository.read("inventory/devices.yaml");
+    repository.write("inventory/devices.yaml", &devices.replace("target: bob", "target: bbo"));
+    let mut printed = repository.provc(&["check", "--format", "json"]).expect(1).json();
+    quoted["seconds"] = 0.into();
+    printed["seconds"] = 0.into();
+    assert_eq!(printed, quoted);
 }
