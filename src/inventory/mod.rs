@@ -27,5 +27,6 @@ pub use load::{Inventory, join, load};
 pub use mac::Mac;
 pub use merge::overlay;
 pub use resolve::Resolver;
+pub use scalar::json as typed_scalar;
 pub use secret::{SecretRef, Secrets, Source};
 pub use value::{Datum, Endpoint, Item, Map, Name, is_host};

@@ -143,7 +143,8 @@ pub fn json(text: &str) -> Option<Datum> {
         return (n.to_string() == text).then_some(Datum::Int(n));
     }
     let n = text.parse::<f64>().ok()?;
-    (n.is_finite() && n.to_string() == text).then_some(Datum::Float(n))
+    // As templates print it: `2.0` stays `2.0`.
+    (n.is_finite() && format!("{n:?}") == text).then_some(Datum::Float(n))
 }
 
 fn is_netmask(text: &str) -> bool {

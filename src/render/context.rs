@@ -9,13 +9,14 @@ use std::sync::Arc;
 use tera::{Context, Value};
 
 use super::cache::Cache;
-use super::convert::{Converter, field, lay_over, map, number, text};
+use super::convert::{Converter, field, map, number, text};
 use super::layout::{self, Laid, Layout};
 use super::model::slot_value;
 use super::{Options, capability, site, timezone};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::schema::{HANDSET, Kind, LINE, PORT, SETTINGS, SIP};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, Secrets};
+use crate::plugin::manifest::lay_over;
 use crate::plugin::{Choice, Model, Plugin, Slot};
 
 /// What contexts are made with.
@@ -60,7 +61,7 @@ impl Maker<'_> {
         context.insert_value("model", values.model.clone());
 
         let own = self.cache.free(settings.map("vars"), self.secrets, self.out);
-        context.insert_value("vars", lay_over(&model.vars, own));
+        context.insert_value("vars", lay_over(&model.vars, &own));
         context.insert_value("tables", self.plugin.manifest.tables.clone());
         let mut contacts = Vec::new();
         for list in &device.contacts {
@@ -87,7 +88,7 @@ impl Maker<'_> {
         context.insert_value("tables", self.plugin.manifest.tables.clone());
         let below = model.map_or(&self.plugin.manifest.vars, |model| &model.vars);
         let own = self.cache.free(settings.map("vars"), self.secrets, self.out);
-        context.insert_value("vars", lay_over(below, own));
+        context.insert_value("vars", lay_over(below, &own));
         if let Some(model) = model {
             context.insert_value("model", self.cache.model(model, &[]).model.clone());
         }
@@ -128,7 +129,7 @@ impl Maker<'_> {
     fn phonebook(&self, book: Value) -> Value {
         let Some(url) = field(&book, "url") else { return book };
         let filled = url.replace("{family}", &self.plugin.family);
-        if filled == url { book } else { lay_over(&book, map([("url", Value::from(filled))])) }
+        if filled == url { book } else { lay_over(&book, &map([("url", Value::from(filled))])) }
     }
 
     fn site(&mut self, site: &Arc<Map>) -> Value {
@@ -234,7 +235,7 @@ fn ports(settings: &Map, model: &Model, converter: &mut Converter<'_>) -> Value 
                 continue;
             }
             let value = converter.group(&PORT, Some(port));
-            ports.push((position, lay_over(&value, map([("position", Value::from(position))]))));
+            ports.push((position, lay_over(&value, &map([("position", Value::from(position))]))));
         }
     }
     ports.sort_by_key(|(position, _)| *position);

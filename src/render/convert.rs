@@ -116,18 +116,3 @@ pub(super) fn field<'v>(map: &'v Value, name: &'static str) -> Option<&'v str> {
 pub(super) fn key(name: &str) -> Key<'static> {
     Key::String(Arc::from(name))
 }
-
-/// `over` laid on `under`: mappings key by key, all else replaced.
-pub(super) fn lay_over(under: &Value, over: Value) -> Value {
-    let (Some(below), Some(above)) = (under.as_map(), over.as_map()) else { return over };
-    let mut merged: Vec<(Key<'static>, Value)> =
-        below.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    for (key, value) in above {
-        match merged.iter_mut().find(|(k, _)| k == key) {
-            Some((_, old)) => *old = lay_over(old, value.clone()),
-            None => merged.push((key.clone(), value.clone())),
-        }
-    }
-    merged.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
-    Value::from(merged.into_iter().collect::<TeraMap>())
-}

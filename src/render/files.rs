@@ -8,12 +8,12 @@ use tera::{Context, Value};
 
 use super::cache::Cache;
 use super::context::Maker;
-use super::convert::lay_over;
 use super::{Options, capability, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::schema::is_secret;
 use crate::inventory::{Datum, Device, Map, Secrets};
 use crate::plugin::format::finish;
+use crate::plugin::manifest::lay_over;
 use crate::plugin::{Choice, FileKind, FileSpec, Plugin, TemplateError, Templates};
 
 /// One finished file.
@@ -154,7 +154,7 @@ impl Job<'_> {
         let vars = context.get("vars").cloned().unwrap_or_else(Value::none);
         let own_vars = spec.vars.as_map().is_some_and(|own| !own.is_empty());
         if own_vars {
-            context.insert_value("vars", lay_over(&vars, spec.vars.clone()));
+            context.insert_value("vars", lay_over(&vars, &spec.vars));
         }
         let mut each = |context: &mut Context| {
             let made = self.one(kind, index, spec, context);

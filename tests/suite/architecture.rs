@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 const SRC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 
-/// What each module may import. Data flows down this list; `inventory` and `plugin` know nothing of one another,
-/// and `output` knows neither.
+/// What each module may import. Data flows down this list; `inventory` knows no plugin, and `output` neither
+/// of the two.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("diagnostic", &[]),
     ("yaml", &["diagnostic"]),
     ("inventory", &["diagnostic", "yaml"]),
-    ("plugin", &["diagnostic", "yaml"]),
+    ("plugin", &["diagnostic", "yaml", "inventory"]),
     ("render", &["diagnostic", "inventory", "plugin"]),
     ("output", &["diagnostic"]),
     ("pipeline", &["diagnostic", "yaml", "inventory", "plugin", "render", "output"]),

@@ -102,15 +102,15 @@ fn a_position_past_the_keys_names_module_and_key() {
     assert_eq!(
         laid.said,
         [
-            "PV0622 at `{type: blf`: position 13 is past the keys of the A10; it has 7; this would be key 2 of expansion module 2: write it under `expansion_modules`"
+            "PV0622 at `{type: blf`: position 13 is past the keys of the A10; it has 7 keys; this would be key 2 of expansion module 2: write it under `expansion_modules`"
         ]
     );
     let laid = lay("model: A5, function_keys: {4: {type: blf, value: 1}, 9999: {type: none}}", &[]);
     assert_eq!(
         laid.said,
         [
-            "PV0622 at `{type: blf`: position 4 is past the keys of the A5; it has 3",
-            "PV0622 at `{type: none`: position 9999 is past the keys of the A5; it has 3"
+            "PV0622 at `{type: blf`: position 4 is past the keys of the A5; it has 3 keys",
+            "PV0622 at `{type: none`: position 9999 is past the keys of the A5; it has 3 keys"
         ]
     );
     let laid = lay("model: A10, expansion_modules: [{model: S2, keys: {3: {type: blf, value: 1}}}]", &[]);
