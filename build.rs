@@ -1,7 +1,8 @@
 //! Lists the files of `plugins/` for the binary to carry (`src/plugin/embedded.rs`).
 //!
 //! The list is sorted and its names are relative, so that the same tree gives the same binary on any
-//! machine. Hidden files and editors' leavings are left out.
+//! machine. Hidden files and editors' leavings are left out, and so are the tests of plugins: nothing reads
+//! them at run time.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,10 @@ fn collect(directory: &Path, prefix: &str, files: &mut Vec<String>) -> io::Resul
         let entry = entry?;
         let name = entry.file_name().into_string().map_err(|_| io::Error::other("a name is not UTF-8"))?;
         if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
+        // FAMILY/VERSION/tests: a directory of templates may well be called `tests`.
+        if name == "tests" && prefix.matches('/').count() == 2 {
             continue;
         }
         let kind = entry.file_type()?;

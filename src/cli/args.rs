@@ -80,16 +80,22 @@ pub(super) enum Color {
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
     /// Make a small working repository
+    #[command(after_help = EXIT_STATUS)]
     Init(Init),
     /// Find every mistake; write nothing
+    #[command(after_help = EXIT_STATUS)]
     Check(Check),
     /// Render what the inventory says into the out directory
+    #[command(after_help = EXIT_STATUS)]
     Build(Build),
     /// Show one device with everything resolved
+    #[command(after_help = EXIT_STATUS)]
     Show(Show),
     /// List the devices with their plugins and files
+    #[command(after_help = EXIT_STATUS)]
     List,
     /// Print a completion script for a shell
+    #[command(after_help = EXIT_STATUS)]
     Completions(Completions),
 }
 

@@ -12,5 +12,3 @@ pub const NO_SUCH_DEVICE: Code = Code("PV0003");
 pub const NOT_EMPTY: Code = Code("PV0004");
 /// Something cannot be written.
 pub const CANNOT_WRITE: Code = Code("PV0005");
-/// A command does not know the format.
-pub const NO_SUCH_FORMAT: Code = Code("PV0006");

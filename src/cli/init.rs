@@ -23,9 +23,14 @@ const FILES: [(&str, &str); 6] = [
 /// Runs `init`. Nothing that exists is overwritten: all paths are looked at before the first is written.
 pub(super) fn run(args: &Init, printer: &Printer) -> Status {
     let fail = |found: Diagnostic| {
-        printer.diagnostics(&[found], &SourceMap::default());
+        printer.drawn(&[found], &SourceMap::default());
         Status::Failed
     };
+    if args.dir.exists() && !args.dir.is_dir() {
+        let found =
+            Diagnostic::error(codes::CANNOT_WRITE, format!("{} is not a directory", args.dir.display()));
+        return fail(found.help("choose another directory"));
+    }
     let existing =
         FILES.iter().map(|(path, _)| args.dir.join(path)).find(|path| path.symlink_metadata().is_ok());
     if let Some(path) = existing {

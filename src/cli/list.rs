@@ -19,7 +19,7 @@ pub(super) fn run(global: &Global, printer: &Printer) -> Status {
     let sites = match settings::resolve(global) {
         Ok(sites) => sites,
         Err((problems, sources)) => {
-            printer.diagnostics(&problems.into_sorted(&sources), &sources);
+            printer.drawn(&problems.into_sorted(&sources), &sources);
             return Status::Failed;
         }
     };
@@ -67,11 +67,14 @@ fn list(site: &Site, rows: &mut Vec<Value>, printer: &Printer) -> bool {
             "state": state,
         }));
     }
-    let problems = out.into_sorted(&loaded.sources);
+    let problems = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
     let ok = !problems.iter().any(|d| d.severity == crate::diagnostic::Severity::Error);
     if !ok {
-        printer.diagnostics(&problems, &loaded.sources);
-        printer.error(&format!("{}: devices with mistakes are not in the list", count(&problems)));
+        printer.drawn(&problems, &loaded.sources);
+        printer.error(&format!(
+            "{}: devices with mistakes are listed without files, or not at all",
+            count(&problems)
+        ));
     }
     ok
 }

@@ -54,10 +54,7 @@ impl Printer {
     /// of the result.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
         match self.format {
-            Format::Human => {
-                let text = human(diagnostics, sources, HumanOptions { color: self.color, ..<_>::default() });
-                let _ = io::stderr().write_all(text.as_bytes());
-            }
+            Format::Human => self.drawn(diagnostics, sources),
             Format::Github => {
                 for diagnostic in diagnostics {
                     self.result(&format!("{}\n", github(diagnostic, sources)));
@@ -65,6 +62,13 @@ impl Printer {
             }
             Format::Json => {}
         }
+    }
+
+    /// Draws diagnostics on stderr, whatever the format of the result: for commands whose JSON has no place
+    /// for them.
+    pub fn drawn(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
+        let text = human(diagnostics, sources, HumanOptions { color: self.color, ..<_>::default() });
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 }
 

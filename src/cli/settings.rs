@@ -83,7 +83,7 @@ fn no_such_site(global: &Global, sites: &BTreeMap<String, Keys>, out: &mut Diagn
     let name = global.site.as_ref().filter(|name| !sites.contains_key(*name))?;
     let help = match nearest(name, sites.keys().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if sites.is_empty() => "there is no `sites` in provc.yaml".into(),
+        None if sites.is_empty() => "take --site away: no `sites` are defined in provc.yaml".into(),
         None => format!("there are {}", sites.keys().cloned().collect::<Vec<_>>().join(", ")),
     };
     out.push(Diagnostic::error(codes::NO_SUCH_SITE, format!("there is no site `{name}`")).help(help));
@@ -154,7 +154,8 @@ fn read(
     let text = std::fs::read(path)
         .map_err(|error| {
             let message = format!("cannot read {}: {error}", path.display());
-            Diagnostic::error(codes::BAD_SETTINGS, message).help("check the path after --config")
+            Diagnostic::error(codes::BAD_SETTINGS, message)
+                .help("check the path, and that the file may be read")
         })
         .and_then(|bytes| yaml::decode_utf8(id, bytes))
         .map_err(|problem| out.push(problem))
@@ -204,7 +205,8 @@ impl Keys {
             plugin_root: texts(fields, "plugin_root", out, |text, out| {
                 if let Err(problem) = OutPath::new(&text.value) {
                     let message = format!("the directory `{}` {problem}", text.value);
-                    out.push(Diagnostic::error(codes::BAD_SETTINGS, message).at(text.span));
+                    let found = Diagnostic::error(codes::BAD_SETTINGS, message).at(text.span);
+                    out.push(found.help("write a directory below `out`, such as `legacy`"));
                 }
             }),
             shared_files: texts(fields, "shared_files", out, |_, _| {}),

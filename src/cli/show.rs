@@ -21,7 +21,7 @@ pub(super) fn run(args: &Show, global: &Global, printer: &Printer) -> Status {
     let sites = match settings::resolve(global) {
         Ok(sites) => sites,
         Err((problems, sources)) => {
-            printer.diagnostics(&problems.into_sorted(&sources), &sources);
+            printer.drawn(&problems.into_sorted(&sources), &sources);
             return Status::Failed;
         }
     };
@@ -39,21 +39,23 @@ pub(super) fn run(args: &Show, global: &Global, printer: &Printer) -> Status {
         let Some(seen) = seen else {
             // What broke the device may be a mistake of a layer, found while loading.
             own.append(out);
-            printer.diagnostics(&own.into_sorted(&loaded.sources), &loaded.sources);
+            let own = loaded.inventory.without_consequences(own);
+            printer.drawn(&own.into_sorted(&loaded.sources), &loaded.sources);
             printer.error(&format!("{} cannot be shown before these mistakes are mended", entry.id));
             return Status::Failed;
         };
-        printer.diagnostics(&own.into_sorted(&loaded.sources), &loaded.sources);
+        let status = if own.has_errors() { Status::Failed } else { Status::Done };
+        printer.drawn(&own.into_sorted(&loaded.sources), &loaded.sources);
         let choice = seen.choice.map(|choice| (choice.plugin.id().to_owned(), choice.level.as_str()));
         let shown = Shown { id: entry.id.to_string(), choice, values: seen.device.shown(), span: entry.span };
         printer.result(&shown.text(printer.format(), args.origin, &loaded.sources));
-        return Status::Done;
+        return status;
     }
     let near = nearest(&args.device, names.iter().map(String::as_str));
     let help =
         near.map_or_else(|| "`provc list` prints all".into(), |near| format!("did you mean `{near}`?"));
     let found = Diagnostic::error(codes::NO_SUCH_DEVICE, format!("there is no device `{}`", args.device));
-    printer.diagnostics(&[found.help(help)], &SourceMap::default());
+    printer.drawn(&[found.help(help)], &SourceMap::default());
     Status::Failed
 }
 
@@ -105,13 +107,13 @@ fn scalar(value: &Yaml) -> String {
 }
 
 fn mapping(map: &Map) -> Mapping {
-    let set = map.iter().filter(|(_, item)| item.datum != Datum::Removed);
+    let set = map.iter().filter(|(_, item)| item.is_set());
     set.map(|(name, item)| (Yaml::from(name), yaml(name, item))).collect()
 }
 
 fn yaml(name: &str, item: &Item) -> Yaml {
     match &item.datum {
-        Datum::Removed => Yaml::Null,
+        Datum::Removed | Datum::Broken => Yaml::Null,
         Datum::Text(_) if is_secret(name) => Yaml::from(HIDDEN),
         Datum::Text(text) => Yaml::from(&**text),
         Datum::Bool(b) => Yaml::from(*b),
@@ -134,7 +136,7 @@ fn origins(above: &str, map: &Map, rows: &mut Vec<(String, Yaml, Span)>) {
 
 fn origin(path: &str, name: &str, item: &Item, rows: &mut Vec<(String, Yaml, Span)>) {
     match &item.datum {
-        Datum::Removed => {}
+        Datum::Removed | Datum::Broken => {}
         Datum::Map(map) => origins(path, map, rows),
         Datum::List(list) => {
             for (number, item) in (1..).zip(list.iter()) {

@@ -49,7 +49,7 @@ pub(super) fn secrets<'a>(line: &str, above: impl Iterator<Item = &'a str>) -> V
         let start = at + (rest.len() - rest.trim_start().len());
         let value = rest.trim_start();
         let pem = value.trim_start_matches(['"', '\'']).starts_with("-----BEGIN");
-        if ends_with(key, SECRET) || pem {
+        if is_secret(key) || is_bare_key(key, value) || pem {
             let len = value_len(value, flow);
             if len > 0 {
                 ranges.push(start..start + len);
@@ -63,6 +63,19 @@ pub(super) fn secrets<'a>(line: &str, above: impl Iterator<Item = &'a str>) -> V
 fn ends_with(key: &str, endings: &[&str]) -> bool {
     let key = key.to_ascii_lowercase();
     endings.iter().any(|ending| key.ends_with(ending))
+}
+
+/// Whether a key is one of secret values, or a slip for one (`pasword:` is drawn as an unknown key).
+fn is_secret(key: &str) -> bool {
+    let word = key.rsplit(['_', '.', '-']).next().unwrap_or_default().to_ascii_lowercase();
+    ends_with(key, SECRET)
+        || ["password", "secret", "passphrase"].iter().any(|meant| strsim::osa_distance(&word, meant) <= 2)
+}
+
+/// Whether a value after `key:` is itself a key (of a wireless network, say) and not a file that holds one.
+fn is_bare_key(key: &str, value: &str) -> bool {
+    let len = value.find([',', '}', ' ']).unwrap_or(value.len());
+    key.eq_ignore_ascii_case("key") && len >= 8 && !value.contains(['.', '/', '{'])
 }
 
 /// The key that ends a text, with or without quotes.
@@ -88,8 +101,7 @@ fn belongs_to_secret<'a>(line: &str, above: impl Iterator<Item = &'a str>) -> bo
     let parent = above.into_iter().find(|line| !line.trim().is_empty() && indent(line) < own);
     let Some((key, value)) = parent.and_then(|line| line.split_once(':')) else { return false };
     let key = key_before(key.trim_start_matches(['-', ' ', '?']));
-    ends_with(key, SECRET)
-        || ends_with(key, &["key"]) && value.trim_start().starts_with(['|', '>', '"', '\''])
+    is_secret(key) || ends_with(key, &["key"]) && value.trim_start().starts_with(['|', '>', '"', '\''])
 }
 
 /// How many bytes of a text are the value it starts with.
@@ -109,7 +121,10 @@ fn value_len(value: &str, flow: bool) -> usize {
 
 fn is_reference(value: &str) -> bool {
     let inner = value.trim_start_matches(['{', ' ']);
-    value.starts_with('{') && !value.starts_with("{{") && REFERENCES.iter().any(|key| inner.starts_with(key))
+    let Some(rest) = REFERENCES.iter().find_map(|key| inner.strip_prefix(key)) else { return false };
+    // What stands beside the reference (`default: ...`) may be the secret itself.
+    let alone = !rest.get(flow_len(rest)..).unwrap_or_default().trim_start().starts_with(',');
+    value.starts_with('{') && !value.starts_with("{{") && alone
 }
 
 fn quoted_len(value: &str, quote: char) -> usize {
@@ -185,11 +200,16 @@ mod tests {
             ("password: p4: ss # note", "password: *** # note"),
             ("password: 'p''4ss' x", "password: ***"),
             ("password:p4ss", "password:***"),
+            ("pasword: p4ss", "pasword: ***"),
+            ("admin_passwort: p4ss", "admin_passwort: ***"),
+            ("wifi: {ssid: office, key: correct-horse}", "wifi: {ssid: office, key: ***}"),
             ("password: \"p4ss", "password: ***"),
             ("wifi: {ssid: office, psk: x y, pin: \"1\"}", "wifi: {ssid: office, psk: ***, pin: ***}"),
             ("account.1.password: é]4ss", "account.1.password: ***"),
             ("password: {env: NAME}", "password: {env: NAME}"),
             ("http: {username: u, password: {file: x}}", "http: {username: u, password: {file: x}}"),
+            ("password: {command: [sops, -d, x]}", "password: {command: [sops, -d, x]}"),
+            ("password: {env: NAME, default: p4ss}", "password: ***"),
             ("password:", "password:"),
             ("username: password", "username: password"),
             ("key: \"-----BEGIN PRIVATE KEY-----\\nabc\"", "key: ***"),

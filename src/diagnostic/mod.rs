@@ -96,6 +96,13 @@ impl Diagnostic {
         self
     }
 
+    /// Puts the mistake at a place, if there is one.
+    #[must_use]
+    pub fn at_if(mut self, span: Option<Span>) -> Self {
+        self.span = span;
+        self
+    }
+
     /// Adds a few words beside the caret.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {

@@ -26,6 +26,13 @@ impl Diagnostics {
         Self { list: self.list.into_iter().map(change).collect() }
     }
 
+    /// Keeps some.
+    #[must_use]
+    pub fn retain(mut self, keep: impl FnMut(&Diagnostic) -> bool) -> Self {
+        self.list.retain(keep);
+        self
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -3,6 +3,7 @@
 //! Nothing here looks beyond the file, so files are read in parallel and a later build may keep what an
 //! unchanged file gave.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::mac::Mac;
 use super::read::{Reader, unknown_key};
 use super::schema::{CONTACT_LIST, DEVICE, FILE, Group, Kind, LINE, PROFILE, SITE};
 use super::value::{Datum, Item, Map};
-use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span};
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Span, nearest};
 use crate::yaml::{self, Key, Node, Value};
 
 /// A named entry of a section.
@@ -75,6 +76,8 @@ pub struct File {
     pub devices: Vec<Entry>,
     /// Whether something was lost that cannot be named: a file that is no YAML, a device without MAC.
     pub incomplete: bool,
+    /// The sections that could not be read, or not whole: anything may have been defined there.
+    pub unread: BTreeSet<&'static str>,
 }
 
 /// Reads the text of one file found below `root`.
@@ -84,6 +87,9 @@ pub fn read(id: FileId, path: &Path, root: &Path, text: &str, out: &mut Diagnost
     let tree = yaml::parse(id, text, &mut found);
     // A file that broke off leaves nobody knows what unread.
     file.incomplete = found.has_errors();
+    if file.incomplete {
+        file.unread = all_sections();
+    }
     let dir = path.parent().unwrap_or(Path::new(""));
     let mut reader = Reader { root, dir, out: &mut found };
     match tree.as_ref().map(|node| (&node.value, node)) {
@@ -100,6 +106,7 @@ pub fn read(id: FileId, path: &Path, root: &Path, text: &str, out: &mut Diagnost
                 .out
                 .push(problem.at(node.span).help("start it with `devices:`, `lines:`, `profiles:` ..."));
             file.incomplete = true;
+            file.unread = all_sections();
         }
     }
     out.append(found);
@@ -131,8 +138,14 @@ fn section(file: &mut File, reader: &mut Reader<'_>, key: &Key<'_>, node: &Node<
         _ => {
             reader.out.push(unknown_key(key, &FILE));
             file.incomplete = true;
+            file.unread.extend(nearest(&key.text, all_sections()));
         }
     }
+}
+
+/// The names of all sections.
+pub fn all_sections() -> BTreeSet<&'static str> {
+    FILE.fields().map(|field| field.name).collect()
 }
 
 fn group(reader: &mut Reader<'_>, node: &Node<'_>, group: &'static Group) -> Arc<Map> {

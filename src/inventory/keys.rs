@@ -65,6 +65,9 @@ impl Context<'_> {
         let map = item.map()?;
         let Some((kind, kind_span)) = map.get("type").and_then(|t| Some((Arc::clone(t.text()?), t.span)))
         else {
+            if map.is_broken() {
+                return None;
+            }
             let found = Diagnostic::error(codes::INCOMPLETE_KEY, "this key has no type").at(item.span);
             out.push(
                 found.help("write `type:`, for example `speeddial` or `blf`; `type: none` clears the key"),
@@ -81,9 +84,8 @@ impl Context<'_> {
         });
         let value = map.get("value").or_else(|| target.and_then(|line| number(line)));
         let label = map.get("label").or_else(|| target.and_then(|line| display_name(line)));
-        let value = value.cloned().or_else(|| self.feature_code(&kind));
         let referred = map.get("target").is_some();
-        if value.is_none() && !referred && NEED_VALUE.contains(&&*kind) {
+        if value.is_none() && !referred && !map.is_broken() && NEED_VALUE.contains(&&*kind) {
             let message = format!("a key of type `{kind}` needs a value");
             let found = Diagnostic::error(codes::INCOMPLETE_KEY, message).at(item.span);
             out.push(found.help("write `value:`, or `target:` with the name of a line"));
@@ -92,19 +94,30 @@ impl Context<'_> {
             Datum::Int(n) => Some((u32::try_from(n).ok()?, item.span)),
             _ => None,
         });
+        let code = || self.feature_code(&kind, line.map(|(line, _)| line));
+        let value = value.cloned().or_else(code);
         Some(Key { position, span: item.span, kind, kind_span, value, label: label.cloned(), line })
     }
 
-    fn feature_code(&self, kind: &str) -> Option<Item> {
+    fn feature_code(&self, kind: &str, line: Option<u32>) -> Option<Item> {
         let word = FEATURE_VALUE.into_iter().find(|word| *word == kind)?;
-        // A mailbox of the first line goes before the site's code.
-        let own = self.lines.list.first().filter(|_| word == "voicemail").map(|line| &line.values);
+        // The mailbox of the key's line, which is the first unless it says another, goes before the site's code.
+        let mut lines = self.lines.list.iter();
+        let of = match line {
+            Some(position) => lines.find(|line| line.position == position),
+            None => lines.next(),
+        };
+        let own = of.filter(|_| word == "voicemail").map(|line| &line.values);
         own.and_then(|values| values.get(word))
             .or_else(|| self.settings.map("feature_codes")?.get(word))
             .cloned()
     }
 
     fn auto(&self, span: Span, map: &Map, out: &mut Diagnostics) -> Auto {
+        if map.get("from").is_none() {
+            let found = Diagnostic::error(codes::MISSING, "`auto` does not say for which lines").at(span);
+            out.push(found.help("write `from:` with names of lines, or patterns such as `sales-*`"));
+        }
         let mut chosen: Vec<&Named<Arc<Map>>> = Vec::new();
         for (name, span) in names(map.list("from")) {
             for line in matching(self.inventory, name, span, out) {
@@ -153,10 +166,13 @@ impl Context<'_> {
 }
 
 /// Digits as a number would sort them, of any length; anything else after them, as text.
-fn numeric(text: &str) -> (bool, usize, String) {
+fn numeric(text: &str) -> (bool, usize, String, String) {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let significant = text.trim_start_matches('0');
-    (!digits, if digits { significant.len() } else { 0 }, text.to_string())
+    match digits {
+        true => (false, significant.len(), significant.to_string(), text.to_string()),
+        false => (true, 0, String::new(), text.to_string()),
+    }
 }
 
 fn number(line: &Named<Arc<Map>>) -> Option<&Item> {

@@ -35,7 +35,7 @@ pub(super) fn resolve(inventory: &Inventory, settings: &Map, sip: &Arc<Map>, out
         Some(Datum::List(list)) => (1..).zip(list.iter()).collect(),
         Some(Datum::Map(map)) => map
             .iter()
-            .filter(|(_, item)| item.datum != Datum::Removed)
+            .filter(|(_, item)| item.is_set())
             .filter_map(|(position, item)| Some((position.parse().ok()?, item)))
             .collect(),
         _ => Vec::new(),
@@ -57,7 +57,8 @@ pub(super) fn resolve(inventory: &Inventory, settings: &Map, sip: &Arc<Map>, out
             _ => continue,
         };
         let values = Arc::new(with_line_defaults(own, settings));
-        if values.get("username").is_none() && settings.text("protocol").is_none_or(|p| &**p != "sccp") {
+        let known = values.get("username").is_some() || values.is_broken();
+        if !known && settings.text("protocol").is_none_or(|p| &**p != "sccp") {
             let place =
                 name.as_ref().and_then(|name| inventory.lines.get(name)).map_or(item.span, |l| l.span);
             let found = Diagnostic::error(codes::NO_NUMBER, "this line has neither number nor username");

@@ -10,8 +10,11 @@ use walkdir::WalkDir;
 use super::codes;
 use super::file::{self, DeviceId, Entry, File, Named};
 use super::value::{Item, Map};
-use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use crate::yaml;
+
+/// What a person calls a key of `site`, which cannot be renamed.
+const SITE_KEY: &str = "site key";
 
 /// An inventory as written: all its files joined, nothing merged yet.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,35 @@ pub struct Inventory {
     pub devices: Vec<Entry>,
     /// Whether devices may be missing because a file could not be read whole.
     pub incomplete: bool,
+    /// The sections that could not be read, or not whole: anything may have been defined there.
+    pub unread: BTreeSet<&'static str>,
+}
+
+impl Inventory {
+    /// Whether what every device starts from may stand in something that could not be read: without it no
+    /// device is what its owner meant.
+    pub fn lacks_foundation(&self) -> bool {
+        self.unread.contains("profiles") && !self.profiles.contains_key("base")
+            || self.unread.contains("site") && self.site.is_empty()
+    }
+
+    /// Leaves out what need not be a mistake: that something is not defined, where a file that may define
+    /// it could not be read.
+    #[must_use]
+    pub fn without_consequences(&self, diagnostics: Diagnostics) -> Diagnostics {
+        const CONSEQUENCES: [(Code, &str); 6] = [
+            (codes::UNKNOWN_PROFILE, "profiles"),
+            (codes::UNKNOWN_LINE, "lines"),
+            (codes::UNKNOWN_LAYOUT, "function_keys"),
+            (codes::UNKNOWN_CONTACTS, "contacts"),
+            (codes::NO_MODEL, "profiles"),
+            (codes::NO_MATCH, "lines"),
+        ];
+        let follows = |code| {
+            CONSEQUENCES.iter().any(|(other, section)| *other == code && self.unread.contains(section))
+        };
+        diagnostics.retain(|found| !follows(found.code))
+    }
 }
 
 /// Loads every `*.yaml` and `*.yml` below the directories, at any depth. Names that start with a dot are
@@ -46,7 +78,7 @@ pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnost
             let text = read_text(id, path, &mut out);
             let file = match &text {
                 Some(text) => file::read(id, path, root, text, &mut out),
-                None => File { incomplete: true, ..File::default() },
+                None => File { incomplete: true, unread: file::all_sections(), ..File::default() },
             };
             (id, text, file, out)
         })
@@ -61,6 +93,9 @@ pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnost
     }
     let mut inventory = join(files, out);
     inventory.incomplete |= incomplete;
+    if incomplete {
+        inventory.unread = file::all_sections();
+    }
     inventory
 }
 
@@ -99,6 +134,10 @@ fn find(directories: &[PathBuf], incomplete: &mut bool, out: &mut Diagnostics) -
                     *incomplete = true;
                     let path = error.path().unwrap_or(root).to_path_buf();
                     out.push(match error.io_error() {
+                        Some(io) if entry_is_root(&error, io) => {
+                            let message = format!("there is no inventory directory `{}`", root.display());
+                            Diagnostic::error(codes::NO_INVENTORY, message).help(START)
+                        }
                         Some(io) => unreadable(&path, io),
                         None => Diagnostic::error(
                             codes::NO_INVENTORY,
@@ -110,7 +149,21 @@ fn find(directories: &[PathBuf], incomplete: &mut bool, out: &mut Diagnostics) -
             }
         }
     }
+    if files.is_empty() && !*incomplete {
+        *incomplete = true;
+        let shown: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
+        let message = format!("there is no `*.yaml` or `*.yml` file in {}", shown.join(", "));
+        out.push(Diagnostic::error(codes::NO_INVENTORY, message).help(START));
+    }
     files.into_iter().collect()
+}
+
+/// The way out of having no inventory.
+const START: &str =
+    "`provc init` makes a small one to start from; --inventory DIR names one that lies elsewhere";
+
+fn entry_is_root(error: &walkdir::Error, io: &std::io::Error) -> bool {
+    error.depth() == 0 && io.kind() == std::io::ErrorKind::NotFound
 }
 
 fn first_sight(path: &Path, directories: &[PathBuf], seen: &mut BTreeSet<PathBuf>) -> bool {
@@ -124,7 +177,8 @@ pub fn join(files: Vec<File>, out: &mut Diagnostics) -> Inventory {
     let mut site = BTreeMap::new();
     for file in files {
         inventory.incomplete |= file.incomplete;
-        add(&mut site, file.site, "site key", out);
+        inventory.unread.extend(file.unread);
+        add(&mut site, file.site, SITE_KEY, out);
         add(&mut inventory.profiles, file.profiles, "profile", out);
         add(&mut inventory.lines, file.lines, "line", out);
         add(&mut inventory.layouts, file.layouts, "key layout", out);
@@ -144,7 +198,10 @@ fn add<T>(all: &mut BTreeMap<Arc<str>, Named<T>>, some: Vec<Named<T>>, what: &st
                 // Which of the two was meant is not known: nothing that uses either can be built.
                 first.broken = true;
                 let found = twice(codes::DEFINED_TWICE, what, &named.name, named.span, first.span);
-                out.push(found.help("rename one of them, or take it out"));
+                out.push(found.help(match what {
+                    SITE_KEY => "take one of them out",
+                    _ => "rename one of them, or take it out",
+                }));
             }
             None => {
                 all.insert(Arc::clone(&named.name), named);
@@ -153,7 +210,7 @@ fn add<T>(all: &mut BTreeMap<Arc<str>, Named<T>>, some: Vec<Named<T>>, what: &st
     }
 }
 
-fn twice(code: crate::diagnostic::Code, what: &str, name: &str, at: Span, first: Span) -> Diagnostic {
+fn twice(code: Code, what: &str, name: &str, at: Span, first: Span) -> Diagnostic {
     Diagnostic::error(code, format!("{what} `{name}` is defined twice"))
         .at(at)
         .related("first defined here", first)
@@ -186,7 +243,9 @@ fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
         match names.get(&name) {
             Some(first) => {
                 device.broken = true;
-                let found = twice(codes::NAME_TWICE, "device", &name, span, *first);
+                let found =
+                    Diagnostic::error(codes::NAME_TWICE, format!("two devices are called `{name}`")).at(span);
+                let found = found.related("the first is here", *first);
                 out.push(found.device(device.id.to_string()).help("rename one of them"));
             }
             None => {

@@ -18,11 +18,15 @@ mod shown;
 pub mod timezone;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use device::{Auto, ContactList, Device, Identity, Key, Keys, Line, Module};
 pub use file::{DeviceId, Entry, File, Named, read as read_file};
 pub use load::{Inventory, join, load};
 pub use mac::Mac;
 pub use merge::overlay;
 pub use resolve::Resolver;
+pub use scalar::json as typed_scalar;
 pub use secret::{SecretRef, Secrets, Source};
 pub use value::{Datum, Endpoint, Item, Map, Name, is_host};

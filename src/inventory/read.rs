@@ -56,7 +56,10 @@ impl Reader<'_> {
             Kind::DeviceLines => match &node.value {
                 Value::Seq(nodes) => self.each(nodes, |reader, node| reader.device_line(node)),
                 _ => self.map_with(node, |reader, key, node| {
-                    Some((reader.position(key)?, reader.device_line(node)?))
+                    // Unlike in a list, a null has a meaning here: it takes the line at that position away.
+                    let item =
+                        if node.is_null() { reader.item(Kind::Name, node) } else { reader.device_line(node) };
+                    Some((reader.position(key)?, item?))
                 })?,
             },
             Kind::Free => self.free(node)?,
@@ -71,7 +74,7 @@ impl Reader<'_> {
                     let source = Source::File(self.root.join(&*path.text));
                     Datum::Secret(Arc::new(SecretRef::new(source, node.span)))
                 }
-                _ => return self.wrong_type("the path of a PEM file", node),
+                _ => return self.refuse("the path of a PEM file", "write one path, or a secret", node),
             },
             _ => self.scalar(kind, node)?,
         };
@@ -81,16 +84,22 @@ impl Reader<'_> {
     /// Reads a mapping with known fields.
     pub fn group(&mut self, group: &'static Group, node: &Node<'_>) -> Option<Map> {
         let Value::Map(entries) = &node.value else {
-            return self.wrong_type(&format!("a mapping ({})", group.what), node);
+            let example = group.fields().next().map_or("name", |field| field.name);
+            let help = format!("write its keys and values there, for example `{example}: ...`");
+            return self.refuse(&format!("a mapping ({})", group.what), &help, node);
         };
         let mut fields = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             match group.field(&key.text) {
                 Some(field) => {
                     let item = self.item(field.kind, value);
-                    fields.extend(item.map(|item| (Cow::Borrowed(field.name), item)));
+                    fields.push((Cow::Borrowed(field.name), item.unwrap_or_else(|| broken(value.span))));
                 }
-                None => self.out.push(unknown_key(key, group)),
+                None => {
+                    self.out.push(unknown_key(key, group));
+                    // Perhaps a field in a wrong spelling, so that nobody can say which one is missing.
+                    fields.push((Cow::Owned(key.text.to_string()), broken(key.span)));
+                }
             }
         }
         Some(Map::from_entries(fields))
@@ -99,7 +108,7 @@ impl Reader<'_> {
     fn list(&mut self, kind: Kind, node: &Node<'_>) -> Option<Datum> {
         match &node.value {
             Value::Seq(nodes) => Some(self.each(nodes, |reader, node| reader.entry(kind, node))),
-            _ => self.wrong_type("a list", node),
+            _ => self.refuse("a list", "write the entries in brackets, or each on a line after `- `", node),
         }
     }
 
@@ -165,7 +174,7 @@ impl Reader<'_> {
         mut read: impl FnMut(&mut Self, &Key<'_>, &Node<'_>) -> Option<(Name, Item)>,
     ) -> Option<Datum> {
         let Value::Map(entries) = &node.value else {
-            return self.wrong_type("a mapping", node);
+            return self.refuse("a mapping", "write `name: value`, one entry a line", node);
         };
         let mut map: Vec<(Name, Item)> = Vec::with_capacity(entries.len());
         let mut spans: Vec<Span> = Vec::with_capacity(entries.len());
@@ -179,7 +188,7 @@ impl Reader<'_> {
                 if let Some(first) = spans.get(at) {
                     found = found.related("first defined here", *first);
                 }
-                self.out.push(found);
+                self.out.push(found.help("keep one of the two, or give one another position"));
                 continue;
             }
             map.push((name, item));
@@ -242,7 +251,7 @@ impl Reader<'_> {
 
     fn scalar(&mut self, kind: Kind, node: &Node<'_>) -> Option<Datum> {
         let Value::Scalar(Scalar { text, .. }) = &node.value else {
-            return self.wrong_type(scalar::expected(kind), node);
+            return self.refuse(scalar::expected(kind), "write one value", node);
         };
         if !matches!(kind, Kind::Note) {
             self.one_line(text, node.span)?;
@@ -258,11 +267,12 @@ impl Reader<'_> {
 
     /// A value of several lines would add a line to a phone's file.
     fn one_line(&mut self, text: &str, span: Span) -> Option<()> {
-        let Some(found) = text.chars().find(|c| c.is_control()) else { return Some(()) };
-        let what = match found {
-            '\n' => "holds a line break",
-            '\t' => "holds a tab",
-            _ => "holds a control character",
+        let what = match text.chars().find(|c| c.is_control()) {
+            None => return Some(()),
+            Some('\n') => "holds a line break",
+            Some('\t') => "holds a tab",
+            // Whoever read the YAML has refused it.
+            Some(_) => return None,
         };
         let help = "a phone's file has no place for it: write the value on one line, in quotes if need be";
         self.out
@@ -270,16 +280,20 @@ impl Reader<'_> {
         None
     }
 
-    fn wrong_type<T>(&mut self, expected: &str, node: &Node<'_>) -> Option<T> {
+    fn refuse<T>(&mut self, expected: &str, help: &str, node: &Node<'_>) -> Option<T> {
         let found = match &node.value {
             Value::Scalar(_) => "text",
             Value::Seq(_) => "a list",
             Value::Map(_) => "a mapping",
         };
         let message = format!("expected {expected}, found {found}");
-        self.out.push(Diagnostic::error(codes::WRONG_TYPE, message).at(node.span));
+        self.out.push(Diagnostic::error(codes::WRONG_TYPE, message).at(node.span).help(help));
         None
     }
+}
+
+fn broken(span: Span) -> Item {
+    Item { span, datum: Datum::Broken }
 }
 
 /// The diagnostic for a key that a group does not have.

@@ -20,6 +20,9 @@ const BASE: &str = "base";
 /// Where a layout written as a list waits beside `function_keys`, which merge by position.
 pub(super) const FLOATING: &str = "floating_keys";
 
+/// How many names a help lists.
+const LISTED: usize = 8;
+
 /// The names of some profiles, in the order in which a device applies them.
 type Profiles = Vec<Arc<str>>;
 
@@ -59,7 +62,7 @@ impl<'i> Resolver<'i> {
     pub fn device(&self, entry: &Entry, out: &mut Diagnostics) -> Device {
         let mut found = Diagnostics::default();
         let mut device = self.resolve(entry, &mut found);
-        device.broken |= entry.broken || found.has_errors();
+        device.broken |= entry.broken || found.has_errors() || self.inventory.lacks_foundation();
         let id = entry.id.to_string();
         out.append(found.map(|d| d.device(id.clone())));
         device
@@ -314,7 +317,12 @@ pub(super) fn unknown<T>(
                 None => found,
             }
         }
-        None => found.help(format!("define it, or name one that exists ({} defined)", all.len())),
+        None if all.is_empty() => found.help(format!("define it: there is no {what} at all")),
+        None if all.len() <= LISTED => {
+            let names: Vec<&str> = all.keys().map(|name| &**name).collect();
+            found.help(format!("define it, or name one of {}", names.join(", ")))
+        }
+        None => found.help(format!("define it, or name one of the {} that are defined", all.len())),
     }
 }
 
@@ -334,17 +342,18 @@ pub(super) fn with_defaults(sip: &Arc<Map>) -> Arc<Map> {
 /// What has to be there once all layers are merged.
 fn require(device: &Device, out: &mut Diagnostics) {
     if let Some(item) = device.settings.get("remote_phonebook")
-        && item.map().is_some_and(|map| map.get("url").is_none())
+        && item.map().is_some_and(|map| map.get("url").is_none() && !map.is_broken())
     {
         let found = Diagnostic::error(codes::MISSING, "this phone book has no `url`").at(item.span);
         out.push(found.help("write `url:`, or take `remote_phonebook` away with `~`"));
     }
-    for name in ["vendor", "model"] {
-        if device.settings.get(name).is_none() {
-            let message = format!("device {} has no {name}", device.id);
-            let help = format!("write `{name}:` in the device, or in a profile that it uses");
-            out.push(Diagnostic::error(codes::NO_MODEL, message).at(device.span).help(help));
-        }
+    let missing = |name: &&str| device.settings.get(name).is_none() && !device.settings.is_broken();
+    let missing: Vec<&str> = ["vendor", "model"].into_iter().filter(missing).collect();
+    if !missing.is_empty() {
+        let message = format!("device {} has no {}", device.id, missing.join(" and no "));
+        let help =
+            format!("write `{}:` in the device, or in a profile that it uses", missing.join(":` and `"));
+        out.push(Diagnostic::error(codes::NO_MODEL, message).at(device.span).help(help));
     }
 }
 

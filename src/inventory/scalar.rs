@@ -42,11 +42,14 @@ pub fn read(kind: Kind, text: &str) -> Result<Datum, Diagnostic> {
         Kind::Bool => match text {
             "true" => Ok(Datum::Bool(true)),
             "false" => Ok(Datum::Bool(false)),
-            _ => refuse(
-                codes::BAD_BOOLEAN,
-                format!("`{text}` is neither true nor false"),
-                "write `true` or `false`",
-            ),
+            _ => {
+                let help = match text.to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "y" | "1" | "true" => "write `true`",
+                    "no" | "off" | "n" | "0" | "false" => "write `false`",
+                    _ => "write `true` or `false`",
+                };
+                refuse(codes::BAD_BOOLEAN, format!("`{text}` is neither true nor false"), help)
+            }
         },
         Kind::Int(low, high) => match text.parse::<i64>() {
             Ok(n) if (low..=high).contains(&n) && !text.starts_with('+') => Ok(Datum::Int(n)),
@@ -140,7 +143,8 @@ pub fn json(text: &str) -> Option<Datum> {
         return (n.to_string() == text).then_some(Datum::Int(n));
     }
     let n = text.parse::<f64>().ok()?;
-    (n.is_finite() && n.to_string() == text).then_some(Datum::Float(n))
+    // As templates print it: `2.0` stays `2.0`.
+    (n.is_finite() && format!("{n:?}") == text).then_some(Datum::Float(n))
 }
 
 fn is_netmask(text: &str) -> bool {

@@ -11,8 +11,14 @@ impl Device {
     /// their defaults; layers, references and `auto` are followed and gone.
     pub fn shown(&self) -> Map {
         let mut all = Map::clone(&self.settings);
-        for gone in ["profiles", "key_layout", super::resolve::FLOATING, "server"] {
+        for gone in ["profiles", "extends", "key_layout", super::resolve::FLOATING, "server"] {
             all.remove(gone);
+        }
+        if all.get("tones").is_none()
+            && let Some((locale, country)) =
+                self.settings.get("locale").and_then(|l| Some((l, l.text()?.split_once('_')?.1)))
+        {
+            all.set("tones", Item { span: locale.span, datum: Datum::Text(country.into()) });
         }
         let mut set = |name: &'static str, map: Map, span: Span| match map.is_empty() {
             true => drop(all.remove(name)),

@@ -25,6 +25,8 @@ pub struct Item {
 pub enum Datum {
     /// A plain `null`, `~` or nothing: takes an inherited value away.
     Removed,
+    /// Something that could not be read, which was reported: what lacks it has no mistake of its own.
+    Broken,
     /// Text, exactly as written.
     Text(Arc<str>),
     /// true or false.
@@ -55,6 +57,9 @@ pub struct Endpoint {
 impl Endpoint {
     /// Reads `host`, `host:port`, `v6`, `[v6]` or `[v6]:port`. The error is the reason, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some((scheme, _)) = text.split_once(':').filter(|(word, _)| matches!(*word, "sip" | "sips")) {
+            return Err(format!("it is written without `{scheme}:`"));
+        }
         let (host, port) = split_port(text)?;
         if !is_host(host) {
             return Err(format!("`{host}` is neither a host name nor an address"));
@@ -163,7 +168,12 @@ impl Map {
 
     /// The entry of that name, if it is set and not removed.
     pub fn get(&self, name: &str) -> Option<&Item> {
-        self.raw(name).filter(|item| item.datum != Datum::Removed)
+        self.raw(name).filter(|item| item.is_set())
+    }
+
+    /// Whether an entry could not be read: nothing can be said of what is missing here.
+    pub fn is_broken(&self) -> bool {
+        self.entries.iter().any(|(_, item)| item.datum == Datum::Broken)
     }
 
     /// The entry of that name, also a removal.
@@ -222,6 +232,11 @@ impl Map {
 }
 
 impl Item {
+    /// Whether it holds a value.
+    pub fn is_set(&self) -> bool {
+        !matches!(self.datum, Datum::Removed | Datum::Broken)
+    }
+
     /// The text, unless it has to be fetched or is something else.
     pub fn text(&self) -> Option<&Arc<str>> {
         match &self.datum {

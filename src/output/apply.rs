@@ -1,9 +1,10 @@
 //! Making the plan true.
 //!
 //! The order is what makes a crash harmless: the journal first, so that whatever is renamed counts as
-//! provc's own; new files before replaced ones, because only they need room in directories and they can be
-//! taken back; removals after all is in place; the manifest; and the end of the journal last (the last two
-//! in `settle`, when nothing borrows from the old manifest any more).
+//! provc's own; room for the manifest, so that a full disk does not end the build half-way; new files before
+//! replaced ones, because only they need room in directories and they can be taken back; removals after all is
+//! in place; the manifest; and the end of the journal last (the last two in `settle`, when nothing borrows from
+//! the old manifest any more).
 
 use std::fs::File;
 use std::io;
@@ -15,7 +16,7 @@ use rustix::io::Errno;
 use super::checks::{Checked, directory_mode};
 use super::encode::{self, Parts};
 use super::errors::{Fault, system};
-use super::memo::save;
+use super::memo::{release, save};
 use super::path::{TEMP_PREFIX, ancestors, split};
 use super::plan::Plan;
 use super::record::Record;
@@ -70,7 +71,7 @@ pub(super) struct Apply<'a> {
     pub(super) tree: &'a Tree,
     pub(super) staging: &'a Staging,
     pub(super) plan: &'a Plan<'a>,
-    checked: &'a Checked<'a>,
+    pub(super) checked: &'a Checked<'a>,
     /// Directories made so far.
     pub(super) made: Vec<&'a str>,
     /// Files changed so far that cannot be changed back.
@@ -102,12 +103,18 @@ impl<'a> Apply<'a> {
         }
         if !idle {
             self.journal()?;
+            self.reserve()?;
         }
-        self.remove(true)?;
-        self.make_directories()?;
+        // What may be refused comes before what is hard to take back.
+        for directory in self.checked.loose.iter().copied() {
+            self.loosened = true;
+            self.set_mode(directory)?;
+        }
         for file in access {
             self.fix_access(file)?;
         }
+        self.remove(true)?;
+        self.make_directories()?;
         self.place_new(&new)?;
         self.place_old(&old)?;
         self.remove(false)?;
@@ -147,14 +154,14 @@ impl<'a> Apply<'a> {
             make(&mut parent).map_err(|e| self.fault(&e, "create the directory", directory))?;
             self.made.push(directory);
         }
-        self.loosened |= !self.checked.loose.is_empty();
-        for directory in self.checked.missing.iter().chain(&self.checked.loose).copied() {
-            let sensitive = self.plan.directories.get(directory).is_some_and(|need| need.sensitive);
-            let set = self.tree.directory(directory);
-            let set = set.and_then(|at| self.set_access(&at, directory_mode(sensitive)));
-            set.map_err(|e| self.fault(&e, "set the mode of", directory))?;
-        }
-        Ok(())
+        self.checked.missing.iter().try_for_each(|directory| self.set_mode(directory))
+    }
+
+    fn set_mode(&self, directory: &str) -> Result<(), Fault> {
+        let sensitive = self.plan.directories.get(directory).is_some_and(|need| need.sensitive);
+        let set = self.tree.directory(directory);
+        let set = set.and_then(|at| self.set_access(&at, directory_mode(sensitive)));
+        set.map_err(|e| self.fault(&e, "set the mode of", directory))
     }
 
     fn set_access(&self, directory: &OwnedFd, mode: u32) -> io::Result<()> {
@@ -346,6 +353,7 @@ impl<'a> Apply<'a> {
         } else {
             std::fs::remove_file(journal).map_err(|_| ())
         };
+        release(&self.transaction.state, Kind::Manifest.file());
     }
 
     fn sync(&self, both: bool) -> Result<(), Fault> {

@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use rustix::fs::{FileType, Stat};
+use rustix::fs::{self, Access, AtFlags, FileType, Stat};
 use rustix::io::Errno;
 
 use super::errors::system;
-use super::path::{OutPath, ancestors};
+use super::path::{OutPath, ancestors, split};
 use super::plan::{Plan, of};
 use super::record::Record;
 use super::staging::Standing;
@@ -56,6 +56,7 @@ pub(super) fn check<'a>(
     checks.stale();
     checks.directories();
     checks.files();
+    checks.permissions();
     checks.guard();
     checks.result
 }
@@ -218,6 +219,31 @@ impl<'a> Checks<'a, '_> {
             }
         }
         true
+    }
+
+    /// Whether every directory that stands and is to change may be written: an error in the second of two
+    /// directories would come when the first is done.
+    fn permissions(&mut self) {
+        let Some(tree) = self.tree.filter(|_| !self.transaction.options.dry_run) else { return };
+        let files =
+            self.plan.files.iter().filter(|file| file.standing_differs()).map(|file| file.path.parent());
+        let removed = self.result.remove.iter().map(|(record, _)| split(record.path).0);
+        let made = self.result.missing.iter().map(|directory| split(directory).0);
+        let missing: BTreeSet<&str> = self.result.missing.iter().copied().collect();
+        let change: BTreeSet<&str> = files.chain(removed).chain(made).collect();
+        for directory in change.difference(&missing).filter(|directory| !self.blocked.contains(*directory)) {
+            // Loose ones get their mode back before anything is placed in them.
+            if self.result.loose.contains(directory) {
+                continue;
+            }
+            let Ok(open) = tree.directory(directory) else { continue };
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            if let Err(e @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) =
+                fs::accessat(&open, ".", access, AtFlags::EACCESS)
+            {
+                self.problems.push(*system(&e.into(), "write in", &tree.shown(directory)));
+            }
+        }
     }
 
     /// A wrong --inventory or a deleted directory should not empty out/.

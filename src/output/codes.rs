@@ -2,8 +2,6 @@
 
 use crate::diagnostic::Code;
 
-/// A path that may not be written below out/.
-pub const UNSAFE_PATH: Code = Code("PV0801");
 /// Another build holds the lock.
 pub const LOCKED: Code = Code("PV0802");
 /// The manifest or the journal of earlier builds cannot be trusted (a warning).

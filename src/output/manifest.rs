@@ -13,7 +13,7 @@ use std::path::Path;
 use super::Owner;
 use super::encode::{self, Parts};
 use super::errors::{Fault, system};
-use super::memo::save;
+use super::memo::{release, save};
 use super::record::{Claim, FileDigest, Record, Stamp};
 use super::table::{self, Entry, HEADER, ID, Id, Kind, Table};
 use super::tree::gone_is_none;
@@ -299,6 +299,7 @@ impl Manifest {
     pub(super) fn replace(&mut self, mut body: Vec<u8>, anew: bool, state: &Path) -> Result<(), Fault> {
         let standing = self.base.bytes().strip_suffix(&self.base.id().unwrap_or_default());
         if standing == Some(&body) && self.changes == 0 && !self.torn && !anew {
+            release(state, Kind::Manifest.file());
             return Ok(());
         }
         encode::set_generation(&mut body, self.generation.wrapping_add(1));
@@ -322,10 +323,10 @@ impl Manifest {
 
     /// Adds a change, and writes it behind the others, or everything anew if they have become too long.
     pub(super) fn extend(&mut self, change: Vec<u8>, state: &Path) -> Result<(), Fault> {
-        let most = CHANGES_LEAST.max(self.base.bytes().len() as u64 / CHANGES_PART);
-        // Without a manifest on disk there is nothing to go on from.
-        let fold = self.id.is_none() || self.torn || self.changes + change.len() as u64 > most;
+        let fold = self.folds(change.len() as u64);
         if !fold {
+            // The room that was taken for it.
+            release(state, Kind::Manifest.file());
             self.append(&change, state)?;
         }
         let generation = self.generation;
@@ -336,6 +337,19 @@ impl Manifest {
             self.replace(body, true, state)?;
         }
         Ok(())
+    }
+
+    /// Whether a change of so many bytes is not appended, but everything written anew. Without a sound
+    /// manifest on disk there is nothing to go on from.
+    fn folds(&self, change: u64) -> bool {
+        let most = CHANGES_LEAST.max(self.base.bytes().len() as u64 / CHANGES_PART);
+        self.id.is_none() || self.torn || self.changes + change > most
+    }
+
+    /// How many bytes at most a change of so many will write.
+    pub(super) fn room(&self, change: u64) -> u64 {
+        let all = self.base.bytes().len() as u64 + self.changes;
+        if self.folds(change) { all + change } else { change }
     }
 
     /// Everything, as one table.

@@ -2,10 +2,13 @@
 //! directory, which name the manifest that they go with.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::Options;
 use super::errors::{Fault, system};
@@ -83,16 +86,50 @@ pub fn manifest_id(options: &Options) -> Option<[u8; 20]> {
 
 /// Replaces a file of the state directory in one step.
 pub(super) fn save(state: &Path, name: &str, bytes: &[u8]) -> Result<(), Fault> {
-    let (path, new) = (state.join(name), state.join(format!("{name}.new")));
+    let (path, new) = (state.join(name), aside(state, name));
     let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file: File = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        // Not truncated at first: room that was reserved stays taken.
+        let mut file = open_aside(&new)?;
         file.write_all(bytes)?;
+        file.set_len(bytes.len() as u64)?;
         fs::rename(&new, &path)
     };
     write().map_err(|e| {
-        // Half a file would keep a full disk full.
-        let _ = fs::remove_file(&new);
+        release(state, name);
         system(&e, "write", &path)
     })
+}
+
+/// Takes the room that [`save`] will need for at most so many bytes, so that a full disk is met before out/
+/// changes and not after.
+pub(super) fn reserve(state: &Path, name: &str, bytes: u64) -> Result<(), Fault> {
+    let new = aside(state, name);
+    let take = || -> io::Result<()> {
+        let mut file = open_aside(&new)?;
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+            Ok(()) => Ok(()),
+            // Where room cannot be had for the asking, writing takes it.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                io::copy(&mut io::repeat(0).take(bytes), &mut file).map(|_| ())
+            }
+            Err(e) => Err(e.into()),
+        }
+    };
+    take().map_err(|e| {
+        release(state, name);
+        system(&e, "write", &state.join(name))
+    })
+}
+
+/// Gives back what was reserved; half a file would keep a full disk full.
+pub(super) fn release(state: &Path, name: &str) {
+    let _ = fs::remove_file(aside(state, name));
+}
+
+fn aside(state: &Path, name: &str) -> PathBuf {
+    state.join(format!("{name}.new"))
+}
+
+fn open_aside(new: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(new)
 }

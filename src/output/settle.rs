@@ -4,6 +4,7 @@ use std::fs;
 
 use super::apply::how_far;
 use super::errors::{Fault, system};
+use super::memo::release;
 use super::staging::{MARKER, Staging, Temp};
 use super::state::Transaction;
 use super::table::Kind;
@@ -38,7 +39,8 @@ pub(super) fn settle(transaction: &mut Transaction, settled: Settled) -> Result<
 fn end(transaction: &mut Transaction, settled: Settled) -> Result<(), Fault> {
     step(transaction)?;
     match settled.update {
-        Update::Nothing => {}
+        // The room that was taken for it.
+        Update::Nothing => release(&transaction.state, Kind::Manifest.file()),
         Update::All(body) => transaction.manifest.replace(body, false, &transaction.state)?,
         Update::Some(change) => transaction.manifest.extend(change, &transaction.state)?,
     }

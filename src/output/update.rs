@@ -2,13 +2,44 @@
 
 use super::apply::Apply;
 use super::encode::Parts;
+use super::errors::Fault;
+use super::memo::reserve;
 use super::record::{Claim, Record, Stamp};
 use super::settle::Update;
 use super::staging::Staged;
 use super::stamps::stamps;
-use super::table::Entry;
+use super::table::{ENTRY, Entry, HEADER, ID, Kind, RECORD, SHARE};
 
 impl Apply<'_> {
+    /// Takes room for what the manifest will need, at most. Which directories stay is only known in the end.
+    pub(super) fn reserve(&self) -> Result<(), Fault> {
+        let of_owner = |id: &str| (ENTRY + SHARE + id.len()) as u64;
+        let file = |file: &Staged| {
+            let claims: u64 = file.claims.iter().map(|(owner, _)| of_owner(owner.as_ref().id())).sum();
+            (RECORD + file.path.as_str().len()) as u64 + of_owner(file.owner.as_ref().id()) + claims
+        };
+        let record = |record: &Record<'_>| {
+            let claims = if record.shared { self.transaction.manifest.claims(record) } else { Vec::new() };
+            let claims: u64 = claims.iter().map(|(owner, _)| of_owner(owner.id())).sum();
+            (RECORD + record.path.len()) as u64 + of_owner(record.owner.id()) + claims
+        };
+        let entry = |path: &&str| (ENTRY + path.len()) as u64;
+        let plan = self.plan;
+        let directories: u64 = plan.made.iter().chain(&self.checked.missing).map(entry).sum();
+        let planned: u64 = plan.files.iter().map(file).sum();
+        let fixed = (HEADER + ID) as u64 + directories + planned;
+        let manifest = &self.transaction.manifest;
+        let most = if plan.partial {
+            let gone: u64 = plan.stale.iter().map(|record| entry(&record.path)).sum();
+            let again = self.transaction.refreshed();
+            let again: u64 = again.iter().filter_map(|(path, _)| Some(record(&manifest.find(path)?))).sum();
+            manifest.room(fixed + gone + again)
+        } else {
+            fixed + plan.kept.iter().map(record).sum::<u64>()
+        };
+        reserve(&self.transaction.state, Kind::Manifest.file(), most)
+    }
+
     /// What the manifest is to say from now on.
     pub(super) fn update(&self, gone: &[&str]) -> Update {
         let manifest = &self.transaction.manifest;

@@ -8,15 +8,24 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::diagnostic::{Diagnostics, SourceMap};
+use crate::diagnostic::{Code, Diagnostics, SourceMap};
 use crate::inventory::{Device, Entry, Identity, Resolver};
 use crate::plugin::associate::{AssociateError, Field, Query};
+use crate::plugin::codes;
 use crate::plugin::templates::Loader;
 use crate::plugin::{Choice, Plugin, PluginSet, Protocol, Templates};
 use crate::render;
 
 /// The plugin for every kind of device that there is.
-pub struct Choices(BTreeMap<Identity, Result<Choice, AssociateError>>);
+pub struct Choices {
+    by_kind: BTreeMap<Identity, Result<Choice, AssociateError>>,
+    /// Plugins have mistakes: what no plugin knows may stand in one of them.
+    incomplete: bool,
+}
+
+/// What may be nothing but the consequence of a plugin's own mistake.
+const LOST_WITH_A_PLUGIN: [Code; 4] =
+    [codes::UNKNOWN_VENDOR, codes::UNKNOWN_MODEL, codes::UNKNOWN_PLUGIN, codes::PIN_WITHOUT_MODEL];
 
 impl Choices {
     /// Chooses for all devices.
@@ -32,13 +41,18 @@ impl Choices {
             let choice = plugins.associate(&query(&kind));
             (kind, choice)
         };
-        Self(kinds.into_iter().map(choose).collect())
+        Self { by_kind: kinds.into_iter().map(choose).collect(), incomplete: plugins.has_mistakes() }
     }
 
     /// The choice for a device; without one the reason goes to `out`.
     pub fn of(&self, device: &Device, out: &mut Diagnostics) -> Option<&Choice> {
-        match self.0.get(&device.identity())? {
+        match self.by_kind.get(&device.identity())? {
             Ok(choice) => Some(choice),
+            // That it has no vendor or model was reported when it was resolved.
+            Err(_) if device.settings.get("vendor").is_none() || device.settings.get("model").is_none() => {
+                None
+            }
+            Err(error) if self.incomplete && LOST_WITH_A_PLUGIN.contains(&error.code) => None,
             Err(error) => {
                 let field = match error.field {
                     Field::Vendor => "vendor",
@@ -57,7 +71,9 @@ impl Choices {
 
     /// The templates of every chosen plugin, by plugin id; mistakes in them go to `out`.
     pub fn templates(&self, sources: &mut SourceMap, out: &mut Diagnostics) -> BTreeMap<String, Templates> {
-        let chosen = self.0.values().filter_map(|choice| choice.as_ref().ok());
+        let chosen = self.by_kind.values().filter_map(|choice| choice.as_ref().ok());
+        // A file made on a broken manifest would only have the same mistake again.
+        let chosen = chosen.filter(|choice| !choice.plugin.broken);
         let plugins: BTreeMap<&str, &Arc<Plugin>> =
             chosen.map(|choice| (choice.plugin.id(), &choice.plugin)).collect();
         let plugins: Vec<Arc<Plugin>> = plugins.into_values().cloned().collect();

@@ -8,8 +8,10 @@ mod load;
 mod statics;
 mod view;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -95,6 +97,7 @@ pub fn run(site: &Site, action: &Action) -> Report {
     let templates = choices.templates(&mut loaded.sources, &mut out);
     let renderer = Renderer { secrets: &loaded.secrets, templates: &templates, options: &site.render };
     check_options(site, &loaded, &mut out);
+    check_extra(&loaded, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
     let mut report = Report { devices: loaded.inventory.devices.len(), ..Report::default() };
@@ -104,8 +107,13 @@ pub fn run(site: &Site, action: &Action) -> Report {
         Action::Build { output, .. } => Transaction::begin(output).map_err(|fault| out.push(*fault)).ok(),
     };
     if let Some(transaction) = transaction {
-        let work =
-            Work { resolver: &resolver, choices: &choices, renderer: &renderer, transaction: &transaction };
+        let work = Work {
+            resolver: &resolver,
+            choices: &choices,
+            renderer: &renderer,
+            transaction: &transaction,
+            caches: Mutex::default(),
+        };
         let stop = AtomicBool::new(out.has_errors() && !keep_going);
         let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
         out.append(std::mem::take(&mut all.diagnostics));
@@ -118,7 +126,7 @@ pub fn run(site: &Site, action: &Action) -> Report {
         }
     }
     report.ok = !out.has_errors();
-    report.diagnostics = out.into_sorted(&loaded.sources);
+    report.diagnostics = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
     report.sources = loaded.sources;
     report
 }
@@ -150,7 +158,10 @@ fn finish(
                     _ => None,
                 })
                 .collect();
-            report.notes.extend(done.readers);
+            // Said when such files were made, not at every build.
+            if !report.written.is_empty() {
+                report.notes.extend(done.readers);
+            }
         }
     }
 }
@@ -170,11 +181,22 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
     }
 }
 
+/// Extra parameters stand under the name of a family, in any layer.
+fn check_extra(loaded: &Loaded, out: &mut Diagnostics) {
+    let families: BTreeSet<&str> = loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+    let profiles = loaded.inventory.profiles.values().map(|profile| &profile.value);
+    for layer in profiles.chain(loaded.inventory.devices.iter().map(|entry| &entry.layer)) {
+        render::check_families(layer, &families, out);
+    }
+}
+
 struct Work<'a> {
     resolver: &'a Resolver<'a>,
     choices: &'a Choices,
     renderer: &'a Renderer<'a>,
     transaction: &'a Transaction,
+    /// Caches that no thread uses at the moment: there are as many as threads.
+    caches: Mutex<Vec<Cache>>,
 }
 
 impl Work<'_> {
@@ -183,7 +205,8 @@ impl Work<'_> {
     fn devices(&self, entries: &[Entry], stop: &AtomicBool, keep_going: bool) -> Collected {
         let runs = entries.par_chunks(RUN).map(|entries| {
             let mut collected = Collected::default();
-            let mut cache = Cache::default();
+            let idle = self.caches.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut cache = idle.unwrap_or_default();
             for entry in entries {
                 let owner = Owner::Device(entry.id.to_string());
                 let staged = !stop.load(Ordering::Relaxed);
@@ -192,6 +215,8 @@ impl Work<'_> {
                     stop.fetch_or(!keep_going, Ordering::Relaxed);
                 }
             }
+            cache.trim();
+            self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
             collected
         });
         runs.reduce(Collected::default, Collected::join)

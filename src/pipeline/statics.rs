@@ -1,14 +1,16 @@
 //! Files that are copied as they are: the site's `static/` and those of the plugins in use.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use walkdir::WalkDir;
 
 use super::{Site, bad_path};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::output::{Artifact, Content, OutPath, Owner, Staged, Transaction};
-use crate::plugin::source;
-use crate::render::{Used, codes};
+use crate::plugin::{Plugin, source};
+use crate::render::{Used, choose, codes};
 
 /// Stages all of them.
 pub(super) fn stage(
@@ -28,13 +30,19 @@ pub(super) fn stage(
             Err(fault) => out.push(*fault),
         }
     };
+    let mut planned: BTreeMap<String, Vec<(Arc<Plugin>, source::Content)>> = BTreeMap::new();
     for plugin in used.plugins() {
         for file in plugin.static_files(out) {
             let path = match site.render.plugin_root.get(plugin.id()) {
                 Some(root) => format!("{root}/{}", file.path),
                 None => file.path,
             };
-            let content = match file.content {
+            planned.entry(path).or_default().push((Arc::clone(plugin), file.content));
+        }
+    }
+    for (path, versions) in planned {
+        for (plugin, content) in choose(&site.render, &path, versions, differ, out) {
+            let content = match content {
                 source::Content::Embedded(bytes) => Content::Bytes(bytes.to_vec()),
                 source::Content::File(path) => Content::File(path),
             };
@@ -64,6 +72,16 @@ pub(super) fn stage(
             }
         }
     }
+}
+
+/// Whether two versions of a family bring different files. (One that cannot be read is reported when it is
+/// copied.)
+fn differ(one: &source::Content, other: &source::Content) -> bool {
+    let bytes = |content: &source::Content| match content {
+        source::Content::Embedded(bytes) => Some(bytes.to_vec()),
+        source::Content::File(path) => std::fs::read(path).ok(),
+    };
+    one != other && bytes(one) != bytes(other)
 }
 
 fn relative(path: &Path, root: &Path) -> Option<String> {

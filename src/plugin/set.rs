@@ -6,6 +6,8 @@
 //! in part goes into `overrides/`. All manifests are read, in parallel; templates are read only for the
 //! plugins that are used ([`super::templates`]).
 
+mod plugin;
+
 #[cfg(test)]
 mod tests;
 
@@ -15,15 +17,17 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::associate::{Index, fold};
+use self::plugin::model_names;
+pub use self::plugin::{Layer, Plugin, StaticFile};
+use super::associate::Index;
 use super::codes::{
     DUPLICATE, STRAY_DIRECTORY, UNKNOWN_LAYER, UNKNOWN_MODEL_NAME, UNKNOWN_OVERRIDE, UNREADABLE,
 };
 use super::embedded::STANDARD;
 use super::layers::{lay_over, overriding};
-use super::manifest::{Expected, Manifest, Model, near};
-use super::source::{Content, Source};
-use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use super::manifest::{Expected, Manifest, near};
+use super::source::Source;
+use crate::diagnostic::{Diagnostic, Diagnostics, FileId, Severity, SourceMap};
 use crate::yaml::decode::{self, Spanned};
 use crate::yaml::{self, Node};
 
@@ -40,73 +44,7 @@ pub struct PluginSet {
     plugins: Vec<Arc<Plugin>>,
     pub(super) index: Index,
     inputs: Vec<PathBuf>,
-}
-
-/// One plugin: its manifest and where its files are.
-#[derive(Debug)]
-pub struct Plugin {
-    /// The manifest, layers and overrides merged.
-    pub manifest: Manifest,
-    /// The family: the name of the directory that the versions share.
-    pub family: String,
-    /// Where templates and static files are looked for, the strongest first.
-    pub layers: Vec<Layer>,
-    /// Models by folded name and alias, as positions in `manifest.models`.
-    models: BTreeMap<String, usize>,
-}
-
-/// A directory that contributes to a plugin.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    /// Its name in template names: that of its directory, or `override`.
-    pub name: String,
-    /// The tree it is in.
-    pub source: Arc<Source>,
-    /// Its path in the tree.
-    pub path: String,
-}
-
-/// A file that is copied as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaticFile {
-    /// Its path below the plugin's directory in out/.
-    pub path: String,
-    /// Where it comes from.
-    pub content: Content,
-}
-
-impl Plugin {
-    /// Its id, such as `digium-2.8.1`.
-    pub fn id(&self) -> &str {
-        &self.manifest.id.value
-    }
-
-    /// A model by name or alias, compared without case, blanks and hyphens.
-    pub fn model(&self, name: &str) -> Option<&Model> {
-        self.model_at(name).and_then(|at| self.manifest.models.get(at))
-    }
-
-    /// The position of a model in the manifest.
-    pub(super) fn model_at(&self, name: &str) -> Option<usize> {
-        self.models.get(&fold(name)).copied()
-    }
-
-    /// The files that are copied as they are, sorted by path. A file of a version replaces its layer's of
-    /// the same name, one of an override both.
-    pub fn static_files(&self, out: &mut Diagnostics) -> Vec<StaticFile> {
-        let Some(directory) = &self.manifest.static_dir else { return Vec::new() };
-        let directory = directory.value.trim_end_matches('/');
-        let mut files = BTreeMap::new();
-        for layer in self.layers.iter().rev() {
-            let root = format!("{}/{directory}", layer.path);
-            for path in layer.source.files(&root, out) {
-                if let Some(content) = layer.source.content(&format!("{root}/{path}")) {
-                    files.insert(path, content);
-                }
-            }
-        }
-        files.into_iter().map(|(path, content)| StaticFile { path, content }).collect()
-    }
+    mistakes: bool,
 }
 
 /// A directory with a manifest, found and read but not yet understood.
@@ -135,7 +73,10 @@ impl PluginSet {
                 trees.push(Source::Directory(directory.clone()));
             } else {
                 let message = format!("there is no plugins directory {}", directory.display());
-                out.push(Diagnostic::error(UNREADABLE, message));
+                out.push(
+                    Diagnostic::error(UNREADABLE, message)
+                        .help("check the path after --plugins, or in provc.yaml"),
+                );
             }
         }
         let overrides = overrides.map(|path| Source::Directory(path.to_owned()));
@@ -149,6 +90,7 @@ impl PluginSet {
         sources: &mut SourceMap,
         out: &mut Diagnostics,
     ) -> Self {
+        let before = out.iter().count();
         let mut families: BTreeMap<String, Family> = BTreeMap::new();
         for tree in trees {
             find_units(&Arc::new(tree), &mut families, out);
@@ -177,12 +119,18 @@ impl PluginSet {
         same_ids(&plugins, out);
         unused_overrides(&site, &families, out);
         let index = Index::new(&plugins);
-        Self { plugins, index, inputs }
+        let mistakes = out.iter().skip(before).any(|d| d.severity == Severity::Error);
+        Self { plugins, index, inputs, mistakes }
     }
 
     /// All plugins, sorted by id.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Plugin>> {
         self.plugins.iter()
+    }
+
+    /// Whether any of the manifests has a mistake, so that plugins or models may be missing.
+    pub fn has_mistakes(&self) -> bool {
+        self.mistakes
     }
 
     /// A plugin by id.
@@ -268,12 +216,20 @@ fn find_overrides(tree: Source, out: &mut Diagnostics) -> Family {
 fn load_family(name: &str, family: &Family, site: &Family, out: &mut Diagnostics) -> Vec<Plugin> {
     let parsed: BTreeMap<&str, Node<'_>> =
         family.iter().filter_map(|(unit, found)| Some((unit.as_str(), found.parse(out)?))).collect();
+    // What does not parse may be a layer of any version.
+    let broken = out.has_errors();
     let versions = family.iter().filter(|(unit, _)| is_version(unit, parsed.get(unit.as_str())));
     let plugins: Vec<Plugin> = versions
         .filter_map(|(directory, unit)| {
             let node = parsed.get(directory.as_str())?;
             let loading = Loading { name, directory, unit, family, parsed: &parsed, site };
-            loading.load(node, out)
+            let mut found = Diagnostics::default();
+            let mut plugin = loading.load(node, &mut found);
+            if let Some(plugin) = &mut plugin {
+                plugin.broken = broken || found.has_errors();
+            }
+            out.append(found);
+            plugin
         })
         .collect();
     unknown_models(&plugins, out);
@@ -343,7 +299,7 @@ impl Loading<'_, '_> {
         layers.reverse();
         let manifest = Manifest::read(&merged, &expected, out)?;
         let models = model_names(&manifest, out);
-        Some(Plugin { manifest, family: self.name.to_owned(), layers, models })
+        Some(Plugin { manifest, family: self.name.to_owned(), layers, models, broken: false })
     }
 
     /// The layers that the version names, or `common` where it names none and there is one.
@@ -368,30 +324,6 @@ impl Loading<'_, '_> {
         out.push(Diagnostic::error(UNKNOWN_LAYER, message).at(layer.span).maybe_help(help));
         None
     }
-}
-
-/// The names by which a plugin's models are found; two that cannot be told apart are a mistake.
-fn model_names(manifest: &Manifest, out: &mut Diagnostics) -> BTreeMap<String, usize> {
-    let mut names: BTreeMap<String, usize> = BTreeMap::new();
-    for (at, model) in manifest.models.iter().enumerate() {
-        if let Some(first) = names.insert(fold(&model.name), at).and_then(|at| manifest.models.get(at)) {
-            out.push(alike(&model.name, model.span, &first.name, first.span));
-        }
-    }
-    for (alias, model) in &manifest.associate.model_aliases {
-        if let Some(at) = names.get(&fold(&model.value)).copied() {
-            names.entry(fold(alias)).or_insert(at);
-        }
-    }
-    names
-}
-
-fn alike(name: &str, span: Span, other: &str, first: Span) -> Diagnostic {
-    let message = format!("models `{other}` and `{name}` cannot be told apart");
-    Diagnostic::error(DUPLICATE, message)
-        .at(span)
-        .related("the first is here", first)
-        .help("names are compared without case, blanks and hyphens: remove one")
 }
 
 /// Reports plugins of one id: `v2_8_1` and `v2.8.1` side by side.

@@ -1,8 +1,8 @@
 //! What many devices share, converted once.
 //!
 //! Profiles give a thousand phones the same `sip`, `network` and contacts, behind the same pointer; a
-//! model's empty keys are the same for all its phones. One cache serves a run of devices on one thread, so
-//! it needs no lock. A value that could not be converted whole is not kept: each device must hear of it.
+//! model's empty keys are the same for all its phones. One cache serves one thread at a time, so it needs no
+//! lock; between two runs of devices it can be trimmed of what only single devices had. A value that could not be converted whole is not kept: each device must hear of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::inventory::schema::{CONTACT, Group, Kind};
 use crate::inventory::{Datum, Item, Map, Secrets};
 use crate::plugin::{Model, ModuleModel};
 
-/// The cache of one run of devices.
+/// The cache of one thread.
 #[derive(Default)]
 pub struct Cache {
     groups: HashMap<(usize, usize), (Arc<Map>, Value)>,
@@ -24,7 +24,17 @@ pub struct Cache {
     models: HashMap<(usize, Vec<String>), Arc<ModelValues>>,
 }
 
+/// More mappings than this are not shared by many: devices of their own settings fill the cache.
+const MOST_MAPPINGS: usize = 4096;
+
 impl Cache {
+    /// Empties the cache of mappings once they are many, so that it does not grow with the inventory.
+    pub fn trim(&mut self) {
+        if self.groups.len() > MOST_MAPPINGS {
+            self.groups.clear();
+        }
+    }
+
     /// A group with all its fields, converted once for each mapping.
     pub(super) fn group(
         &mut self,
@@ -109,7 +119,7 @@ fn contact(item: &Item, converter: &mut Converter<'_>) -> Option<Value> {
         add("work", number, converter);
     }
     if let Some(Datum::Map(several)) = map.get("numbers").map(|item| &item.datum) {
-        for (kind, item) in several.iter().filter(|(_, item)| item.datum != Datum::Removed) {
+        for (kind, item) in several.iter().filter(|(_, item)| item.is_set()) {
             add(kind, item, converter);
         }
     }

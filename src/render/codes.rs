@@ -28,13 +28,15 @@ pub const NO_SUCH_PORT: Code = Code("PV0630");
 pub const BAD_EXTRA: Code = Code("PV0631");
 /// A time zone whose rule the phone cannot be told exactly.
 pub const INEXACT_TIMEZONE: Code = Code("PV0632");
-/// No plugin is there to make the files.
-pub const NO_PLUGIN: Code = Code("PV0633");
+/// A setting that the phone cannot follow.
+pub const NO_EFFECT: Code = Code("PV0633");
+/// A line that nothing tells where to register.
+pub const NO_SERVER: Code = Code("PV0634");
+/// A phone without a MAC address.
+pub const ID_OF_PHONE: Code = Code("PV0635");
 
 /// A path that leaves out/ or is no path.
 pub const BAD_PATH: Code = Code("PV0701");
-/// A template that failed while it was rendered.
-pub const TEMPLATE_FAILED: Code = Code("PV0702");
 /// A finished file that is not well-formed.
 pub const MALFORMED: Code = Code("PV0703");
 /// Text that the file's encoding does not have.
@@ -45,3 +47,5 @@ pub const SHARED_FILE: Code = Code("PV0705");
 pub const BAD_SETTING: Code = Code("PV0706");
 /// A file of `static/` that cannot be copied.
 pub const BAD_STATIC: Code = Code("PV0707");
+/// Models of one plugin want different content under one path.
+pub const MODELS_COLLIDE: Code = Code("PV0708");

@@ -3,18 +3,20 @@
 //! PLUGIN.md ("What a template sees") is the contract; [`super::shape`] describes the same to the check of
 //! names, and a test holds the two together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tera::{Context, Value};
 
 use super::cache::Cache;
-use super::convert::{Converter, field, lay_over, map, number, text};
+use super::convert::{Converter, field, map, number, text};
 use super::layout::{self, Laid, Layout};
 use super::model::slot_value;
-use super::{Options, site, timezone};
+use super::{Options, capability, site, timezone};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::schema::{HANDSET, Kind, LINE, PORT, SETTINGS, SIP};
 use crate::inventory::{Device, DeviceId, Item, Line, Map, Secrets};
+use crate::plugin::manifest::lay_over;
 use crate::plugin::{Choice, Model, Plugin, Slot};
 
 /// What contexts are made with.
@@ -40,8 +42,8 @@ impl Maker<'_> {
         let model = choice.model();
         let mut report = layout::Report { out: self.out, allow_unsupported: self.options.allow_unsupported };
         let modules = layout::modules(device, model, &mut report);
-        let values = self.cache.model(model, &modules);
-        let laid = layout::lay_out(device, model, &values.slots, &mut report);
+        let values = self.cache.model(model, &modules.models);
+        let laid = layout::lay_out(device, model, &modules.attached, &values.slots, &mut report);
         let lines: Vec<(u32, Value)> = device
             .lines
             .iter()
@@ -59,7 +61,7 @@ impl Maker<'_> {
         context.insert_value("model", values.model.clone());
 
         let own = self.cache.free(settings.map("vars"), self.secrets, self.out);
-        context.insert_value("vars", lay_over(&model.vars, own));
+        context.insert_value("vars", lay_over(&model.vars, &own));
         context.insert_value("tables", self.plugin.manifest.tables.clone());
         let mut contacts = Vec::new();
         for list in &device.contacts {
@@ -69,8 +71,8 @@ impl Maker<'_> {
         context.insert_value("contacts", Value::from(contacts));
         let mut converter = Converter { secrets: self.secrets, out: self.out };
         context.insert_value("extra", super::extra::values(settings, self.plugin, &mut converter));
-        context.insert_value("handsets", handsets(settings, &mut converter));
-        context.insert_value("ports", ports(settings, &mut converter));
+        context.insert_value("handsets", handsets(settings, model, &mut converter));
+        context.insert_value("ports", ports(settings, model, &mut converter));
         context
     }
 
@@ -86,7 +88,7 @@ impl Maker<'_> {
         context.insert_value("tables", self.plugin.manifest.tables.clone());
         let below = model.map_or(&self.plugin.manifest.vars, |model| &model.vars);
         let own = self.cache.free(settings.map("vars"), self.secrets, self.out);
-        context.insert_value("vars", lay_over(below, own));
+        context.insert_value("vars", lay_over(below, &own));
         if let Some(model) = model {
             context.insert_value("model", self.cache.model(model, &[]).model.clone());
         }
@@ -127,7 +129,7 @@ impl Maker<'_> {
     fn phonebook(&self, book: Value) -> Value {
         let Some(url) = field(&book, "url") else { return book };
         let filled = url.replace("{family}", &self.plugin.family);
-        if filled == url { book } else { lay_over(&book, map([("url", Value::from(filled))])) }
+        if filled == url { book } else { lay_over(&book, &map([("url", Value::from(filled))])) }
     }
 
     fn site(&mut self, site: &Arc<Map>) -> Value {
@@ -169,9 +171,7 @@ impl Maker<'_> {
         values.push(("position", Value::from(line.position)));
         values.push(("sip", self.cache.group(&SIP, Some(&line.sip), self.secrets, self.out)));
         values.push(("vars", self.cache.free(line.values.map("vars"), self.secrets, self.out)));
-        values.sort_by_key(|(name, _)| *name);
-        let entries = values.into_iter().map(|(name, value)| (tera::value::Key::Str(name), value));
-        Value::from(entries.collect::<tera::Map>())
+        Value::from(values.into_iter().collect::<BTreeMap<_, _>>())
     }
 
     /// `function_keys`, `key_slots` and `set_slots`.
@@ -220,18 +220,22 @@ impl Maker<'_> {
     }
 }
 
-fn handsets(settings: &Map, converter: &mut Converter<'_>) -> Value {
-    let list = settings.list("handsets").iter().filter_map(Item::map);
+/// The handsets that the base takes; that there are more was reported.
+fn handsets(settings: &Map, model: &Model, converter: &mut Converter<'_>) -> Value {
+    let list = settings.list("handsets").iter().filter_map(Item::map).take(capability::handsets(model));
     Value::from(list.map(|handset| converter.group(&HANDSET, Some(handset))).collect::<Vec<_>>())
 }
 
-/// Ports in order, each with its position.
-fn ports(settings: &Map, converter: &mut Converter<'_>) -> Value {
+/// Ports in order, each with its position, without those that the device does not have.
+fn ports(settings: &Map, model: &Model, converter: &mut Converter<'_>) -> Value {
     let mut ports: Vec<(u32, Value)> = Vec::new();
     for (position, port) in settings.map("ports").into_iter().flat_map(|ports| ports.iter()) {
         if let (Ok(position), Some(port)) = (position.parse(), port.map()) {
+            if position > capability::ports(model) {
+                continue;
+            }
             let value = converter.group(&PORT, Some(port));
-            ports.push((position, lay_over(&value, map([("position", Value::from(position))]))));
+            ports.push((position, lay_over(&value, &map([("position", Value::from(position))]))));
         }
     }
     ports.sort_by_key(|(position, _)| *position);

@@ -1,6 +1,7 @@
 //! From values of the inventory to values of the template engine, by the schema: every documented field is
 //! there, null when not set, in the order of its name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tera::value::Key;
@@ -21,7 +22,8 @@ pub(super) struct Converter<'a> {
 /// A mapping with these entries, which the caller gives in the order of their names.
 pub(super) fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     debug_assert!(entries.is_sorted_by_key(|(name, _)| *name), "{:?}", entries.each_ref().map(|e| e.0));
-    Value::from(entries.into_iter().map(|(name, value)| (Key::Str(name), value)).collect::<TeraMap>())
+    // The engine makes a mapping of its own from any other: one that hashes nothing costs half.
+    Value::from(BTreeMap::from(entries))
 }
 
 /// Text or null.
@@ -37,13 +39,11 @@ pub(super) fn number(number: Option<u32>) -> Value {
 impl Converter<'_> {
     /// A group with all its fields. A group inside it that is not set is null as a whole.
     pub fn group(&mut self, group: &'static Group, settings: Option<&Map>) -> Value {
-        let mut map = TeraMap::with_capacity(group.sorted().len());
-        for field in group.sorted() {
+        let fields = group.sorted().iter().map(|field| {
             let item = settings.and_then(|settings| settings.get(field.name));
-            let value = item.map_or_else(Value::none, |item| self.item(field.kind, item));
-            map.insert(Key::Str(field.name), value);
-        }
-        Value::from(map)
+            (field.name, item.map_or_else(Value::none, |item| self.item(field.kind, item)))
+        });
+        Value::from(fields.collect::<BTreeMap<_, _>>())
     }
 
     /// One value.
@@ -62,7 +62,7 @@ impl Converter<'_> {
     /// A value whose kind is its own: text, a number, a secret, or anything under `vars`.
     pub fn free(&mut self, item: &Item) -> Value {
         match &item.datum {
-            Datum::Removed => Value::none(),
+            Datum::Removed | Datum::Broken => Value::none(),
             Datum::Text(text) => Value::from(&**text),
             Datum::Bool(b) => Value::from(*b),
             Datum::Int(n) => Value::from(*n),
@@ -84,8 +84,7 @@ impl Converter<'_> {
 
     /// A mapping of free values, without those taken away.
     pub fn free_map(&mut self, map: &Map) -> Value {
-        let mut entries: Vec<(&str, &Item)> =
-            map.iter().filter(|(_, item)| item.datum != Datum::Removed).collect();
+        let mut entries: Vec<(&str, &Item)> = map.iter().filter(|(_, item)| item.is_set()).collect();
         entries.sort_by_key(|(name, _)| *name);
         let entries = entries.into_iter();
         Value::from(entries.map(|(name, item)| (key(name), self.free(item))).collect::<TeraMap>())
@@ -116,19 +115,4 @@ pub(super) fn field<'v>(map: &'v Value, name: &'static str) -> Option<&'v str> {
 /// A key that a user chose.
 pub(super) fn key(name: &str) -> Key<'static> {
     Key::String(Arc::from(name))
-}
-
-/// `over` laid on `under`: mappings key by key, all else replaced.
-pub(super) fn lay_over(under: &Value, over: Value) -> Value {
-    let (Some(below), Some(above)) = (under.as_map(), over.as_map()) else { return over };
-    let mut merged: Vec<(Key<'static>, Value)> =
-        below.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    for (key, value) in above {
-        match merged.iter_mut().find(|(k, _)| k == key) {
-            Some((_, old)) => *old = lay_over(old, value.clone()),
-            None => merged.push((key.clone(), value.clone())),
-        }
-    }
-    merged.sort_by(|(a, _), (b, _)| a.as_str().cmp(&b.as_str()));
-    Value::from(merged.into_iter().collect::<TeraMap>())
 }

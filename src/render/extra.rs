@@ -1,10 +1,12 @@
 //! `extra`: a vendor's own parameters, for the family of the device, in the order given.
 
+use std::collections::BTreeSet;
+
 use tera::Value;
 
 use super::codes::BAD_EXTRA;
 use super::convert::{Converter, map};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::inventory::{Datum, Map};
 use crate::plugin::Plugin;
 
@@ -13,9 +15,22 @@ pub(super) fn values(settings: &Map, plugin: &Plugin, converter: &mut Converter<
     let Some(own) = settings.map("extra").and_then(|extra| extra.map(&plugin.family)) else {
         return Value::from(Vec::<Value>::new());
     };
-    let set = own.iter().filter(|(_, item)| item.datum != Datum::Removed);
+    let set = own.iter().filter(|(_, item)| item.is_set());
     let values = set.map(|(name, item)| map([("name", Value::from(name)), ("value", converter.free(item))]));
     Value::from(values.collect::<Vec<_>>())
+}
+
+/// Warns of a family that is none but almost one: its parameters would reach no phone. (One that is like
+/// no other may be for plugins that are not here.)
+pub fn check_families(layer: &Map, families: &BTreeSet<&str>, out: &mut Diagnostics) {
+    let Some(extra) = layer.map("extra") else { return };
+    for (name, item) in extra.iter().filter(|(name, _)| !families.contains(name)) {
+        if let Some(near) = nearest(name, families.iter().copied()) {
+            let message = format!("there is no plugin family `{name}`");
+            let found = Diagnostic::warning(BAD_EXTRA, message).at(item.span);
+            out.push(found.help(format!("did you mean `{near}`?")));
+        }
+    }
 }
 
 /// Refuses parameters that the family has no place for.

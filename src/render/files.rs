@@ -8,12 +8,12 @@ use tera::{Context, Value};
 
 use super::cache::Cache;
 use super::context::Maker;
-use super::convert::lay_over;
 use super::{Options, capability, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::schema::is_secret;
 use crate::inventory::{Datum, Device, Map, Secrets};
 use crate::plugin::format::finish;
+use crate::plugin::manifest::lay_over;
 use crate::plugin::{Choice, FileKind, FileSpec, Plugin, TemplateError, Templates};
 
 /// One finished file.
@@ -71,6 +71,7 @@ impl Renderer<'_> {
         let mut found = Diagnostics::default();
         let plugin = &choice.plugin;
         capability::check(device, choice, self.options, &mut found);
+        super::features::check(device, choice, &mut found);
         super::extra::check(&device.settings, plugin, &mut found);
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache, out: &mut found };
@@ -91,13 +92,18 @@ impl Renderer<'_> {
 
     /// Every text that no message may quote: fetched secrets and the passwords of this device.
     fn hidden(&self, device: &Device) -> Vec<Arc<str>> {
-        let mut hidden = self.secrets.texts();
-        passwords(&device.settings, &mut hidden);
-        device.lines.iter().for_each(|line| passwords(&line.values, &mut hidden));
-        // A long one may hold a short one.
-        hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        hidden
+        let lines = device.lines.iter().map(|line| &*line.values);
+        hidden(self.secrets, std::iter::once(&*device.settings).chain(lines))
     }
+}
+
+/// Every text that no message may quote: fetched secrets and the passwords of some settings.
+pub(super) fn hidden<'m>(secrets: &Secrets, settings: impl IntoIterator<Item = &'m Map>) -> Vec<Arc<str>> {
+    let mut hidden = secrets.texts();
+    settings.into_iter().for_each(|map| passwords(map, &mut hidden));
+    // A long one may hold a short one.
+    hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    hidden
 }
 
 fn passwords(map: &Map, hidden: &mut Vec<Arc<str>>) {
@@ -148,7 +154,7 @@ impl Job<'_> {
         let vars = context.get("vars").cloned().unwrap_or_else(Value::none);
         let own_vars = spec.vars.as_map().is_some_and(|own| !own.is_empty());
         if own_vars {
-            context.insert_value("vars", lay_over(&vars, spec.vars.clone()));
+            context.insert_value("vars", lay_over(&vars, &spec.vars));
         }
         let mut each = |context: &mut Context| {
             let made = self.one(kind, index, spec, context);
@@ -221,10 +227,19 @@ impl Job<'_> {
             render(context)?
         };
         finish(spec.format, text, &spec.finish).map_err(|problem| {
-            let message = format!("the rendered file is no good {}: {}", spec.format.name(), problem.message);
-            let found = Diagnostic::error(codes::MALFORMED, message).at(spec.template.span);
-            let place = format!("{path}, line {}, column {}", problem.line, problem.column);
-            Box::new(found.note(place).help("mend the template; the line is that of the rendered file"))
+            let (code, message, help) = if problem.unencodable {
+                (
+                    codes::UNENCODABLE,
+                    problem.message,
+                    "change the text, or write `on_unencodable: replace` at the file",
+                )
+            } else {
+                let message =
+                    format!("the rendered file is not valid {}: {}", spec.format.name(), problem.message);
+                (codes::MALFORMED, message, "mend the template; the line is that of the rendered file")
+            };
+            let found = Diagnostic::error(code, message).at(spec.template.span).help(help);
+            Box::new(found.note(format!("{path}, line {}, column {}", problem.line, problem.column)))
         })
     }
 

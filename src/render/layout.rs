@@ -4,11 +4,11 @@
 //! those of a layout written as a list take what is left. What a phone cannot do is refused at the key that
 //! asks for it, never dropped in silence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::codes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span};
-use crate::inventory::{Device, Key};
+use crate::inventory::{Device, Key, Module};
 use crate::plugin::{Bank, Model, ModuleModel, Slot};
 
 /// Where a key is: its place among the model's slots.
@@ -48,18 +48,25 @@ impl Report<'_> {
     }
 }
 
-/// The module models that a device names, in order, and what is wrong with them.
-pub(super) fn modules<'m>(
-    device: &Device,
-    model: &'m Model,
-    report: &mut Report<'_>,
-) -> Vec<&'m ModuleModel> {
-    let mut modules = Vec::new();
+/// The expansion modules of a device.
+#[derive(Default)]
+pub(super) struct Modules<'d> {
+    /// Those that the phone takes, in order.
+    pub attached: Vec<&'d Module>,
+    /// The model of each; empty where a manifest tells no kinds apart.
+    pub models: Vec<&'d ModuleModel>,
+}
+
+/// The modules that a device names, in order, and what is wrong with them. One that the phone does not take
+/// is left out, and those after it move up.
+pub(super) fn modules<'d>(device: &'d Device, model: &'d Model, report: &mut Report<'_>) -> Modules<'d> {
+    let mut modules = Modules::default();
     for (at, module) in device.modules.iter().enumerate() {
         if at >= model.modules as usize {
             let message = match model.modules {
-                0 => format!("a {} takes no expansion module", model.name),
-                n => format!("a {} takes {n} expansion modules, this is number {}", model.name, at + 1),
+                0 => format!("the {} takes no expansion module", model.name),
+                1 => format!("the {} takes one expansion module, this is number {}", model.name, at + 1),
+                n => format!("the {} takes {n} expansion modules, this is number {}", model.name, at + 1),
             };
             report.unsupported(codes::TOO_MANY_MODULES, message, module.span, "take the module out".into());
             break;
@@ -67,7 +74,8 @@ pub(super) fn modules<'m>(
         let Some((name, span)) = &module.model else {
             // With one kind of module there is nothing to choose.
             match &model.expansion_modules[..] {
-                [only] => modules.push(only),
+                [] => modules.attached.push(module),
+                [only] => modules.add(module, only),
                 _ => report.unsupported(
                     codes::UNKNOWN_MODULE,
                     "this expansion module has no model".into(),
@@ -78,18 +86,25 @@ pub(super) fn modules<'m>(
             continue;
         };
         match model.expansion_modules.iter().find(|known| same_name(&known.name, name)) {
-            Some(known) => modules.push(known),
+            Some(known) => modules.add(module, known),
             // Only the number of modules is known, not their kinds: any name will do.
-            None if model.expansion_modules.is_empty() => {}
+            None if model.expansion_modules.is_empty() => modules.attached.push(module),
             None => report.unsupported(
                 codes::UNKNOWN_MODULE,
-                format!("a {} takes no expansion module `{name}`", model.name),
+                format!("the {} takes no expansion module `{name}`", model.name),
                 *span,
                 format!("it takes {}", known_modules(model)),
             ),
         }
     }
     modules
+}
+
+impl<'d> Modules<'d> {
+    fn add(&mut self, module: &'d Module, model: &'d ModuleModel) {
+        self.attached.push(module);
+        self.models.push(model);
+    }
 }
 
 fn known_modules(model: &Model) -> String {
@@ -108,11 +123,17 @@ fn same_name(a: &str, b: &str) -> bool {
 pub(super) fn lay_out<'d>(
     device: &'d Device,
     model: &'d Model,
+    modules: &'d [&'d Module],
     slots: &'d [Slot],
     report: &mut Report<'_>,
 ) -> Layout<'d> {
-    let mut work =
-        Work { device, model, slots, layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() } };
+    let mut work = Work {
+        device,
+        model,
+        modules,
+        slots,
+        layout: Layout { keys: BTreeMap::new(), lines: BTreeMap::new() },
+    };
     work.fixed(report);
     work.line_keys(report);
     work.auto(report);
@@ -123,6 +144,7 @@ pub(super) fn lay_out<'d>(
 struct Work<'d> {
     device: &'d Device,
     model: &'d Model,
+    modules: &'d [&'d Module],
     slots: &'d [Slot],
     layout: Layout<'d>,
 }
@@ -134,21 +156,19 @@ impl<'d> Work<'d> {
             match key.position as usize {
                 n if n <= own => self.put(n - 1, key, report),
                 n => {
-                    let message = format!("position {n} is past the keys of a {}", self.model.name);
+                    let message = format!("position {n} is past the keys of the {}", self.model.name);
                     let help = self.past_own_keys(n, own);
                     report.unsupported(codes::NO_SUCH_KEY, message, key.span, help);
                 }
             }
         }
-        for (number, module) in (1..).zip(&self.device.modules) {
+        for (number, module) in (1..).zip(self.modules) {
             let start = self.slots.iter().position(|slot| slot.module == Some(number));
             let count = self.slots.iter().filter(|slot| slot.module == Some(number)).count();
             for key in &module.keys {
                 match (start, key.position as usize) {
                     (Some(start), n) if n <= count => self.put(start + n - 1, key, report),
-                    // That the phone has no such module was said once for all its keys.
-                    (None, _) => {}
-                    (Some(_), n) => {
+                    (_, n) => {
                         let message = format!("position {n} is past the keys of expansion module {number}");
                         let help = format!("it has {count} keys");
                         report.unsupported(codes::NO_SUCH_KEY, message, key.span, help);
@@ -160,9 +180,9 @@ impl<'d> Work<'d> {
 
     fn past_own_keys(&self, position: usize, own: usize) -> String {
         let has = match own {
-            0 => format!("a {} has no programmable keys of its own", self.model.name),
-            1 => "it has 1".to_string(),
-            n => format!("it has {n}"),
+            0 => format!("the {} has no programmable keys of its own", self.model.name),
+            1 => "it has 1 key".to_string(),
+            n => format!("it has {n} keys"),
         };
         match self.slots.get(position - 1) {
             Some(Slot { module: Some(m), position, .. }) => format!(
@@ -177,7 +197,9 @@ impl<'d> Work<'d> {
         let Some(slot) = self.slots.get(place) else { return };
         let Some(kind) = self.able(slot, &key.kind) else {
             let message = match slot.module {
-                None => format!("key {} of a {} cannot be a `{}`", slot.position, self.model.name, key.kind),
+                None => {
+                    format!("key {} of the {} cannot be a `{}`", slot.position, self.model.name, key.kind)
+                }
                 Some(m) => {
                     format!("key {} of expansion module {m} cannot be a `{}`", slot.position, key.kind)
                 }
@@ -193,9 +215,11 @@ impl<'d> Work<'d> {
 
     fn has_line(&self, key: &Key, report: &mut Report<'_>) -> bool {
         let Some((line, span)) = key.line else { return true };
-        let exists = self.device.lines.iter().any(|other| other.position == line);
+        // A line past those of the model was reported, and is left out with its keys.
+        let lines = || self.device.lines.iter().filter(|line| line.position <= self.model.lines);
+        let exists = lines().any(|other| other.position == line);
         if !exists {
-            let lines: Vec<String> = self.device.lines.iter().map(|line| line.position.to_string()).collect();
+            let lines: Vec<String> = lines().map(|line| line.position.to_string()).collect();
             let help = match lines.len() {
                 0 => "the device has no lines".to_string(),
                 _ => format!("the device has line {}", lines.join(", ")),
@@ -254,17 +278,37 @@ impl<'d> Work<'d> {
         }
     }
 
-    /// The first place from `from` on that nobody has and that can do `kind`.
+    /// The first place from `from` on that nobody has and that can do `kind`. A module that the device does
+    /// not name has places, to be cleared, but nobody knows that it is there.
     fn free(&self, from: Place, kind: &'d str) -> Option<(Place, &'d str)> {
-        self.slots.iter().enumerate().skip(from).find_map(|(place, slot)| {
+        let there = |slot: &Slot| slot.module.is_none_or(|module| module as usize <= self.modules.len());
+        self.slots.iter().enumerate().skip(from).filter(|(_, slot)| there(slot)).find_map(|(place, slot)| {
             let taken = self.layout.keys.contains_key(&place) || self.layout.lines.contains_key(&place);
             if taken { None } else { Some((place, self.able(slot, kind)?)) }
         })
     }
 
+    /// Whether there is any key that can be of a type, free or not.
+    fn any_can(&self, kind: &'d str) -> bool {
+        self.slots.iter().any(|slot| self.able(slot, kind).is_some())
+    }
+
+    fn no_key_can(&self, kind: &str, at: Span, report: &mut Report<'_>) {
+        let message = format!("no key of the {} can be a `{kind}`", self.model.name);
+        let can: BTreeSet<&str> = self.slots.iter().flat_map(|slot| self.types(slot)).collect();
+        let help = match can.is_empty() {
+            true => "it has no programmable keys".to_owned(),
+            false => format!("its keys can be {}", can.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        report.unsupported(codes::UNSUPPORTED_TYPE, message, at, help);
+    }
+
     fn auto(&mut self, report: &mut Report<'_>) {
         let Some(auto) = &self.device.keys.auto else { return };
         let mut from = auto.start.map_or(0, |start| start as usize - 1);
+        if let Some(key) = auto.keys.first().filter(|key| !self.any_can(&key.kind)) {
+            return self.no_key_can(&key.kind, auto.span, report);
+        }
         for (at, key) in auto.keys.iter().enumerate() {
             match self.free(from, &key.kind) {
                 Some((place, kind)) => {
@@ -293,8 +337,9 @@ impl<'d> Work<'d> {
                 Some((place, kind)) => {
                     self.layout.keys.insert(place, Laid { key, kind });
                 }
+                None if !self.any_can(&key.kind) => self.no_key_can(&key.kind, key.kind_span, report),
                 None => {
-                    let message = format!("this key finds no free place on a {}", self.model.name);
+                    let message = format!("this key finds no free place on the {}", self.model.name);
                     let help = format!(
                         "take keys out of the layout, or give the phone a model that has more keys of type `{}`",
                         key.kind

@@ -9,6 +9,7 @@ pub mod codes;
 mod context;
 mod convert;
 mod extra;
+mod features;
 mod files;
 mod firmware;
 mod layout;
@@ -19,12 +20,16 @@ mod shared;
 mod site;
 mod timezone;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 pub use cache::Cache;
+pub use extra::check_families;
 pub use files::{Artifact, Renderer};
 pub use shape::shapes;
-pub use shared::{SharedArtifact, Used};
+pub use shared::{SharedArtifact, Used, choose};
 
 /// What of a site's settings touches the files.
 #[derive(Clone, Debug, Default)]

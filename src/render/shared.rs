@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::cache::Cache;
-use super::codes;
 use super::context::Maker;
-use super::files::{Artifact, Job, Renderer};
+use super::files::{Artifact, Job, Renderer, hidden};
+use super::{Options, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Map;
-use crate::plugin::{FileKind, ModelsOf, Plugin};
+use crate::plugin::{FileKind, FileSpec, ModelsOf, Plugin};
 
 /// Which plugins devices use, with the models they use of each.
 #[derive(Clone, Debug, Default)]
@@ -75,39 +75,14 @@ impl Renderer<'_> {
         }
         let mut files = Vec::new();
         for (path, planned) in by_path {
-            let mut families: BTreeMap<String, Vec<(Arc<Plugin>, Artifact)>> = BTreeMap::new();
-            for (plugin, artifact) in planned {
-                families.entry(plugin.family.clone()).or_default().push((plugin, artifact));
-            }
-            for (family, versions) in families {
-                files.extend(self.owner(&path, &family, versions, out));
-            }
+            let owners = choose(self.options, &path, planned, |a, b| a.bytes != b.bytes, out);
+            files.extend(
+                owners
+                    .into_iter()
+                    .map(|(plugin, artifact)| SharedArtifact { plugin: plugin.id().to_owned(), artifact }),
+            );
         }
         (files, whole)
-    }
-
-    /// Which version's file a family uses: the one that the site names, else the newest.
-    fn owner(
-        &self,
-        path: &str,
-        family: &str,
-        mut versions: Vec<(Arc<Plugin>, Artifact)>,
-        out: &mut Diagnostics,
-    ) -> Option<SharedArtifact> {
-        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(newest(a)).then_with(|| a.id().cmp(b.id())));
-        let named = self.options.shared_files.get(family);
-        let at = versions.iter().position(|(plugin, _)| Some(plugin.id()) == named.map(String::as_str));
-        let differs = versions.windows(2).any(|pair| matches!(pair, [(_, a), (_, b)] if a.bytes != b.bytes));
-        if differs && at.is_none() {
-            let ids: Vec<&str> = versions.iter().map(|(plugin, _)| plugin.id()).collect();
-            let owner = ids.first().copied().unwrap_or_default();
-            let message =
-                format!("{} each want their own `{path}`; it is that of {owner}", ids.join(" and "));
-            let help = format!("to choose another, write `shared_files: {{{family}: ID}}` in provc.yaml");
-            out.push(Diagnostic::warning(codes::SHARED_FILE, message).help(help));
-        }
-        let (plugin, artifact) = versions.into_iter().nth(at.unwrap_or(0))?;
-        Some(SharedArtifact { plugin: plugin.id().to_owned(), artifact })
     }
 
     fn of_plugin(
@@ -120,8 +95,10 @@ impl Renderer<'_> {
         let templates = self.templates.get(plugin.id())?;
         let mut cache = Cache::default();
         let mut artifacts = Vec::new();
+        // By path: the model that a file was made for.
+        let mut models: BTreeMap<String, (&str, Vec<u8>)> = BTreeMap::new();
         let mut fine = true;
-        let mask = || self.secrets.texts();
+        let mask = || hidden(self.secrets, [&**base.0]);
         let job = Job { templates, plugin, options: self.options, content: true, mask: &mask };
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };
@@ -136,8 +113,17 @@ impl Renderer<'_> {
                 let mut maker =
                     Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };
                 let mut context = maker.shared(base, Some(model));
+                let first = artifacts.len();
                 let made = job.file(FileKind::Model, index, spec, &mut context, &mut artifacts, out);
                 fine &= made.is_some();
+                for artifact in artifacts.get(first..).unwrap_or_default() {
+                    let own = || (model.name.as_str(), artifact.bytes.clone());
+                    let (other, bytes) = models.entry(artifact.path.clone()).or_insert_with(own);
+                    if *bytes != artifact.bytes {
+                        out.push(collision(plugin, spec, &artifact.path, [other, &model.name]));
+                        fine = false;
+                    }
+                }
             }
         }
         // Models may share a file (one name for a series): equal bytes are one file.
@@ -145,6 +131,45 @@ impl Renderer<'_> {
         artifacts.dedup();
         fine.then_some(artifacts)
     }
+}
+
+/// Whose file each family uses of those that its versions have at one path: that of the version which the
+/// site names, else of the newest. That others differ is told.
+pub fn choose<T>(
+    options: &Options,
+    path: &str,
+    planned: Vec<(Arc<Plugin>, T)>,
+    differ: impl Fn(&T, &T) -> bool,
+    out: &mut Diagnostics,
+) -> Vec<(Arc<Plugin>, T)> {
+    let mut families: BTreeMap<String, Vec<(Arc<Plugin>, T)>> = BTreeMap::new();
+    for (plugin, file) in planned {
+        families.entry(plugin.family.clone()).or_default().push((plugin, file));
+    }
+    let mut chosen = Vec::new();
+    for (family, mut versions) in families {
+        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(newest(a)).then_with(|| a.id().cmp(b.id())));
+        let named = options.shared_files.get(&family);
+        let at = versions.iter().position(|(plugin, _)| Some(plugin.id()) == named.map(String::as_str));
+        let mut pairs = versions.windows(2);
+        if at.is_none() && pairs.any(|pair| matches!(pair, [(_, a), (_, b)] if differ(a, b))) {
+            let ids: Vec<&str> = versions.iter().map(|(plugin, _)| plugin.id()).collect();
+            let owner = ids.first().copied().unwrap_or_default();
+            let message =
+                format!("{} each want their own `{path}`; it is that of {owner}", ids.join(" and "));
+            let help = format!("to choose another, write `shared_files: {{{family}: ID}}` in provc.yaml");
+            out.push(Diagnostic::warning(codes::SHARED_FILE, message).help(help));
+        }
+        chosen.extend(versions.into_iter().nth(at.unwrap_or(0)));
+    }
+    chosen
+}
+
+fn collision(plugin: &Plugin, spec: &FileSpec, path: &str, [one, other]: [&str; 2]) -> Diagnostic {
+    let message = format!("models {one} and {other} of {} each want their own `{path}`", plugin.id());
+    Diagnostic::error(codes::MODELS_COLLIDE, message)
+        .at(spec.path.span)
+        .help("name the model in the path, or let its content be the same for both")
 }
 
 fn newest(plugin: &Plugin) -> &crate::plugin::Version {

@@ -17,7 +17,7 @@ pub(super) enum Survey {
     Ascii,
     /// More than ASCII, none of it refused.
     Clean,
-    /// It holds characters that are refused in values but harmless in comments: C1, U+2028, U+2029.
+    /// It holds characters that are refused in values but harmless in comments: C1, U+2028, U+2029, code points that are no characters.
     Doubtful,
     /// It holds characters that no YAML file may hold; they are reported.
     Refused,
@@ -28,8 +28,13 @@ pub(super) fn is_refused(c: char) -> bool {
     match c {
         '\t' | '\n' => false,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => true,
-        _ => false,
+        _ => is_noncharacter(c),
     }
+}
+
+/// Code points that Unicode keeps for a program's own use: XML cannot hold all of them, and phones none.
+fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Looks over a whole file once, so that values taken from it as they stand need no look of their own.
@@ -77,6 +82,7 @@ pub(super) fn refusal(c: char, span: Span) -> Diagnostic {
         '\u{85}' => "a next-line character (U+0085)".to_owned(),
         '\u{2028}' => "a line separator (U+2028)".to_owned(),
         '\u{2029}' => "a paragraph separator (U+2029)".to_owned(),
+        _ if is_noncharacter(c) => format!("the code point U+{:04X}, which is no character,", u32::from(c)),
         _ => format!("the control character U+{:04X}", u32::from(c)),
     };
     Diagnostic::error(codes::CONTROL_CHARACTER, format!("{name} is not allowed"))

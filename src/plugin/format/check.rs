@@ -16,6 +16,9 @@ pub(super) fn check(format: Format, text: &str) -> Result<(), FormatProblem> {
 
 /// Refuses control characters but tabs and line ends (which a template may hold).
 pub(super) fn control_characters(text: &str) -> Result<(), FormatProblem> {
+    if has_no_suspect(text) {
+        return Ok(());
+    }
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let fine = match c {
@@ -29,6 +32,16 @@ pub(super) fn control_characters(text: &str) -> Result<(), FormatProblem> {
         }
     }
     Ok(())
+}
+
+/// Whether no byte of the text may begin a character that is refused. Without early exit inside a chunk, so
+/// that it is done in vectors.
+fn has_no_suspect(text: &str) -> bool {
+    // What C1, U+2028 and the noncharacters begin with in UTF-8, and other characters as well.
+    let suspect = |b: u8| {
+        ((b < 0x20) & (b != b'\n') & (b != b'\t')) | (b == 0x7f) | (b == 0xc2) | (b == 0xe2) | (b == 0xef)
+    };
+    !text.as_bytes().chunks(1024).any(|chunk| chunk.iter().fold(false, |odd, b| odd | suspect(*b)))
 }
 
 type LineCheck = fn(&str) -> Result<(), &'static str>;

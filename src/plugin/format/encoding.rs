@@ -73,7 +73,7 @@ impl Encoding {
         let unencodable = |at: usize, c: char, out: &mut Vec<u8>| match (on_unencodable, format) {
             (OnUnencodable::Error, _) => {
                 let message = format!("`{c}` (U+{:04X}) does not exist in {}", u32::from(c), self.name());
-                Err(FormatProblem::at(&text, at, message))
+                Err(FormatProblem { unencodable: true, ..FormatProblem::at(&text, at, message) })
             }
             (OnUnencodable::Replace, Format::Xml) => {
                 out.extend_from_slice(format!("&#{};", u32::from(c)).as_bytes());

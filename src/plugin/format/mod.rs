@@ -24,6 +24,7 @@ mod check;
 mod encoding;
 mod escape;
 mod finish;
+mod plain_xml;
 mod xml;
 
 #[cfg(test)]
@@ -117,6 +118,9 @@ pub struct FormatProblem {
     pub column: usize,
     /// In lower case, without a full stop; never quotes a value.
     pub message: String,
+    /// Whether it is a character that the encoding does not have, which is the inventory's affair; all else
+    /// is the template's.
+    pub unencodable: bool,
 }
 
 impl FormatProblem {
@@ -130,6 +134,7 @@ impl FormatProblem {
             // The mark is of our own making and not in the finished file.
             column: in_line.chars().filter(|c| *c != escape::MARK).count() + 1,
             message: message.into(),
+            unencodable: false,
         }
     }
 }

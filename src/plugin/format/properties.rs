@@ -93,6 +93,74 @@ const WRONG_PLACES: [(&str, usize); 7] = [
     ("<a><?p {{ v }}?></a>", 1),
 ];
 
+/// Texts that are nearly XML: pieces of it in any order.
+fn nearly_xml() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "<?xml version=\"1.0\"?>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
+        "<?xml version=\"1.1\"?>",
+        "<?p?>",
+        "<a>",
+        "</a>",
+        "</a >",
+        "<a",
+        "<b ",
+        "</b>",
+        "<a/>",
+        "<b />",
+        "<a x=\"1\"/>",
+        " x=\"1\"",
+        " y=\"2\"",
+        "z=\"3\"",
+        " x='1'",
+        "/>",
+        ">",
+        "<",
+        "/",
+        "<!-- c -->",
+        "<!--",
+        "-->",
+        "--",
+        "-",
+        "<![CDATA[",
+        "]]>",
+        "]",
+        "<!DOCTYPE a>",
+        "&amp;",
+        "&#10;",
+        "&#0;",
+        "&#55296;",
+        "&#x41;",
+        "&#",
+        "&",
+        ";",
+        "\"",
+        "=",
+        " ",
+        "\n",
+        "\t",
+        "t",
+        "é",
+        "1",
+        ":",
+    ]);
+    let pieces = prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat());
+    // In a root, so that many of them are well-formed.
+    (pieces, any::<bool>()).prop_map(|(text, inside)| if inside { format!("<r>{text}</r>") } else { text })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn plain_xml_passes_the_thorough_check(text in nearly_xml()) {
+        if plain_xml::is_plain(&text) {
+            let found = xml::thoroughly(&text).map_err(|problem| problem.to_string());
+            prop_assert_eq!(found, Ok(()), "{}", text);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn an_xml_value_comes_back(value in values()) {

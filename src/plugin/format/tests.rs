@@ -261,3 +261,39 @@ fn a_declared_encoding_must_be_true() {
     options.encoding = Encoding::Utf8;
     assert!(finish(Format::Xml, text.replace('é', "e"), &options).is_ok(), "ASCII is the same in both");
 }
+
+#[test]
+fn what_templates_write_is_plain_xml() {
+    let file = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- é -->\n<config>\n  <setting id=\"a\" value=\"R&amp;D &#10;\" />\n  \
+        <empty/>\n  <long\n    one=\"\"\n    two=\"2\">text &lt;b&gt;</long >\n</config>\n";
+    assert!(plain_xml::is_plain(file));
+    assert_eq!(xml::thoroughly(file), Ok(()));
+    for other in [
+        "",
+        "text",
+        "<a>",
+        "<a></b>",
+        "</a>",
+        "<a/><b/>",
+        "<a/>text",
+        "<a x=\"1\" x=\"2\"/>",
+        "<a x=\"1\"y=\"2\"/>",
+        "<a x=\"<\"/>",
+        "<a>&nbsp;</a>",
+        "<a>&#0;</a>",
+        "<a><!-- -- --></a>",
+        "<a><!-- </a>",
+        "<1/>",
+        "<a/",
+    ] {
+        assert!(!plain_xml::is_plain(other), "{other}");
+        assert!(xml::thoroughly(other).is_err(), "{other}");
+    }
+    // Well-formed, and left to the thorough check.
+    for other in
+        ["<a x='1'/>", "<a>]</a>", "<a><![CDATA[b]]></a>", "<é/>", "<a>&#x41;</a>", "<!DOCTYPE a><a/>"]
+    {
+        assert!(!plain_xml::is_plain(other), "{other}");
+        assert_eq!(xml::thoroughly(other), Ok(()), "{other}");
+    }
+}

@@ -8,9 +8,18 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::FormatProblem;
 use super::check::control_characters;
+use super::plain_xml::is_plain;
 
 pub(super) fn check(text: &str) -> Result<(), FormatProblem> {
     control_characters(text)?;
+    if is_plain(text) {
+        return Ok(());
+    }
+    thoroughly(text)
+}
+
+/// The check of any XML, plain or not, once its characters were checked.
+pub(super) fn thoroughly(text: &str) -> Result<(), FormatProblem> {
     let mut reader = Reader::from_str(text);
     let config = reader.config_mut();
     config.check_comments = true;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
 use super::identify::regex;
+use super::pattern::Pattern;
 use super::reader::{self, Fields, Read, Spanned};
 use crate::diagnostic::Diagnostics;
 use crate::plugin::codes::BAD_REQUIREMENT;
@@ -18,7 +17,7 @@ pub struct Rules {
     /// What counts as the same version.
     pub firmware_match: FirmwareMatch,
     /// Finds the part of a version that names the generation: its first group, else all it matches.
-    pub generation: Option<Regex>,
+    pub generation: Option<Pattern>,
     /// Versions it must not be given to.
     pub refuse_firmware: Option<Requirement>,
     /// Other names of the vendor.
@@ -59,8 +58,8 @@ impl Rules {
     /// The generation that a version belongs to (`None` where the expression does not match it), and the
     /// version from there on, which is what ordering compares: a Yealink's first number is its model.
     pub(crate) fn generation<'v>(&self, version: &'v str) -> (Option<Version>, &'v str) {
-        let Some(regex) = &self.generation else { return (Some(Version::parse(version)), version) };
-        let found = regex.captures(version).and_then(|groups| groups.get(1).or_else(|| groups.get(0)));
+        let Some(pattern) = &self.generation else { return (Some(Version::parse(version)), version) };
+        let found = pattern.captures(version).and_then(|groups| groups.get(1).or_else(|| groups.get(0)));
         match found {
             Some(part) => {
                 let rest = version.get(part.start()..).unwrap_or(version);

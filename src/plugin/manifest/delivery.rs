@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
 use super::files::safe_path;
 use super::identify::regex;
+use super::pattern::Pattern;
 use super::reader::{self, Fields, Read, Spanned};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::codes::{BAD_VALUE, DUPLICATE, MISSING_FIELD};
@@ -20,7 +19,7 @@ pub struct DhcpRule {
     /// What the vendor class (option 60) begins with.
     pub vendor_class_prefix: Option<String>,
     /// Or an expression it matches.
-    pub vendor_class: Option<Regex>,
+    pub vendor_class: Option<Pattern>,
     /// Options by name or number; the values are templates that see `site`.
     pub options: Vec<(String, Spanned<String>)>,
 }

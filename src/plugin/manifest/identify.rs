@@ -1,10 +1,9 @@
 //! Who is asking: rules that tell vendor, model, version and MAC from a DHCP request, an HTTP request or a
-//! TFTP file name. Expressions are compiled when the manifest loads, so that a mistake shows at once.
+//! TFTP file name. Expressions are checked when the manifest loads, so that a mistake shows at once.
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
+use super::pattern::Pattern;
 use super::reader::{self, Fields, Read};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::codes::BAD_PATTERN;
@@ -30,7 +29,7 @@ pub struct Rule {
     /// Its place.
     pub span: Span,
     /// What is looked at, with the expression for it, in the order written.
-    pub matches: Vec<(Subject, Regex)>,
+    pub matches: Vec<(Subject, Pattern)>,
     /// Texts to replace in what a group caught, in the order written.
     pub replace: BTreeMap<String, Vec<(String, String)>>,
     /// What is known without looking, by group (`set: {model: D40}`).
@@ -68,7 +67,7 @@ impl Identify {
     }
 }
 
-type Matches = Vec<(Subject, Regex)>;
+type Matches = Vec<(Subject, Pattern)>;
 type Subjects = fn(&mut Fields<'_, '_>, &mut Diagnostics) -> Matches;
 
 fn dhcp_subjects(fields: &mut Fields<'_, '_>, out: &mut Diagnostics) -> Matches {
@@ -106,35 +105,35 @@ fn pattern(
     name: &'static str,
     subject: Subject,
     out: &mut Diagnostics,
-) -> Option<(Subject, Regex)> {
+) -> Option<(Subject, Pattern)> {
     fields.get(name).and_then(|node| compile(node, name, subject, out))
 }
 
-fn compile(node: &Node<'_>, name: &str, subject: Subject, out: &mut Diagnostics) -> Option<(Subject, Regex)> {
-    let regex = regex(node, name, out)?;
-    for group in regex.capture_names().flatten().filter(|group| !GROUPS.contains(group)) {
+fn compile(
+    node: &Node<'_>,
+    name: &str,
+    subject: Subject,
+    out: &mut Diagnostics,
+) -> Option<(Subject, Pattern)> {
+    let pattern = regex(node, name, out)?;
+    for group in pattern.groups().filter(|group| !GROUPS.contains(group)) {
         let message = format!("the group `{group}` tells nothing about a phone");
         let help = reader::near(group, GROUPS.iter().copied())
             .unwrap_or_else(|| format!("name a group one of: {}", GROUPS.join(", ")));
         out.push(Diagnostic::error(BAD_PATTERN, message).at(node.span).help(help));
     }
-    Some((subject, regex))
+    Some((subject, pattern))
 }
 
 /// A regular expression.
-pub(super) fn regex(node: &Node<'_>, name: &str, out: &mut Diagnostics) -> Option<Regex> {
+pub(super) fn regex(node: &Node<'_>, name: &str, out: &mut Diagnostics) -> Option<Pattern> {
     let text = reader::text(node, name, out)?;
-    match Regex::new(&text.value) {
-        Ok(regex) => Some(regex),
-        Err(error) => {
-            // The engine's message ends in one line that says what is wrong, below a drawing of where.
-            let said = error.to_string();
-            let reason = said.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            let message = format!("`{name}` is no regular expression");
-            out.push(Diagnostic::error(BAD_PATTERN, message).at(node.span).label(reason));
-            None
-        }
-    }
+    let checked = Pattern::parse(&text.value);
+    let refused = |reason: String| {
+        let message = format!("`{name}` is no regular expression");
+        out.push(Diagnostic::error(BAD_PATTERN, message).at(node.span).label(reason));
+    };
+    checked.map_err(refused).ok()
 }
 
 impl Rule {

@@ -9,26 +9,7 @@ use crate::plugin::codes::BAD_VALUE;
 use crate::yaml::{Key, Node, Value};
 
 /// The types a function key can have. `none` leaves a key empty on purpose and needs no capability.
-pub const KEY_TYPES: &[&str] = &[
-    "line",
-    "speeddial",
-    "blf",
-    "park",
-    "intercom",
-    "pickup",
-    "group_pickup",
-    "voicemail",
-    "dnd",
-    "forward",
-    "transfer",
-    "hold",
-    "conference",
-    "record",
-    "directory",
-    "dtmf",
-    "url",
-    "none",
-];
+pub use crate::inventory::schema::KEY_TYPES;
 
 /// The most keys a bank may have: far above any phone, and low enough that laying them out costs nothing.
 pub(crate) const MAX_KEYS: u32 = 2000;

@@ -9,6 +9,7 @@ mod files;
 mod identify;
 mod keys;
 mod model;
+mod pattern;
 mod reader;
 pub(crate) mod value;
 
@@ -17,8 +18,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
-
 pub use crate::yaml::decode::Spanned;
 pub use associate::Rules;
 pub use delivery::{DhcpRule, FirmwareFile, FirmwarePackage, InstallAction, InstallStep, Resync};
@@ -26,13 +25,14 @@ pub use files::{FileKind, FileSpec, Files, ModelsOf};
 pub use identify::{GROUPS, Identify, Rule, Subject};
 pub(crate) use keys::Place;
 pub use keys::{Bank, KEY_TYPES, NamePattern};
-pub use model::{Model, ModuleModel, Protocol};
+pub use model::{Features, Model, ModuleModel, Protocol};
+pub use pattern::Pattern;
 pub(crate) use reader::{near, report};
 pub use value::lay_over;
 
 use self::keys::TypesByModel;
 use self::reader::{Fields, Read};
-use super::codes::{BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, WRONG_ID};
+use super::codes::{BAD_PATTERN, BAD_REQUIREMENT, BAD_VALUE, MISSING_FIELD, WRONG_ID};
 use super::requirement::Firmware;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::yaml::{Node, Value};
@@ -54,8 +54,8 @@ pub struct Manifest {
     pub protocol: Protocol,
     /// Its models, sorted by name.
     pub models: Vec<Model>,
-    /// What the phones can do, as `plugin list` shows it.
-    pub features: BTreeMap<String, tera::Value>,
+    /// What the phones can do, as `plugin list` shows it; a model may differ.
+    pub features: Features,
     /// Who is asking.
     pub identify: Identify,
     /// For which phones it is chosen.
@@ -85,7 +85,7 @@ pub struct Manifest {
 #[derive(Clone, Debug)]
 pub struct Extra {
     /// What a parameter's name has to match, as a whole.
-    pub pattern: Regex,
+    pub pattern: Pattern,
     /// The pattern as written, for messages.
     pub written: String,
     /// The element, section or command they are written in, for templates and for people.
@@ -135,9 +135,9 @@ impl Manifest {
         let tables = free_map(&mut fields, "tables", out);
         let vars = free_map(&mut fields, "vars", out);
         let types = fields.get("function_keys").map(|node| TypesByModel::read(node, out)).unwrap_or_default();
-        let models = models(&mut fields, &model::Defaults { protocol, vars: &vars }, &types, out);
-        let features = fields.map("features", out);
-        let features = features.iter().map(|(k, node)| (k.text.to_string(), value::free(node))).collect();
+        let features = fields.get("features").map(|node| model::features(node, out)).unwrap_or_default();
+        let defaults = model::Defaults { protocol, vars: &vars, features: &features };
+        let models = models(&mut fields, &defaults, &types, out);
         let identify = fields.get("identify").map(|node| Identify::read(node, out)).unwrap_or_default();
         let associate = fields.get("associate").map(|node| Rules::read(node, out)).unwrap_or_default();
         let files = fields.get("files").map(|node| Files::read(node, out)).unwrap_or_default();
@@ -187,7 +187,10 @@ impl Extra {
         fields.finish(out);
         let written = pattern?.as_str().to_owned();
         // A name must match as a whole: half a name that matches could bring along a line of its own.
-        let pattern = Regex::new(&format!("^(?:{written})$")).ok()?;
+        let Ok(pattern) = Pattern::parse(&format!("^(?:{written})$")) else {
+            let message = "`pattern` cannot be matched against whole names";
+            return report(BAD_PATTERN, message, node.span, out);
+        };
         Some(Self { pattern, written, element })
     }
 }

@@ -1,6 +1,6 @@
 //! A model's capabilities: what `check` holds an inventory against and what keys are laid out from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys::{Bank, MAX_KEYS, MAX_MODULES};
 use super::reader::{self, Fields, Read};
@@ -44,6 +44,10 @@ const KINDS: &[(&str, &str)] = &[
     ("softphone", "softphone"),
 ];
 
+/// What phones can do, by name: true, false, or a list of the words that they know. The names that an
+/// inventory is held against are those of the render stage; all others are for people.
+pub type Features = BTreeMap<String, tera::Value>;
+
 /// What one model can do.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -75,6 +79,8 @@ pub struct Model {
     pub ports: Option<u32>,
     /// The manifest's `vars` with the model's laid over them, for templates.
     pub vars: tera::Value,
+    /// The manifest's `features` with the model's laid over them.
+    pub features: Features,
 }
 
 /// A model of expansion module.
@@ -90,6 +96,7 @@ pub struct ModuleModel {
 pub(super) struct Defaults<'d> {
     pub protocol: Protocol,
     pub vars: &'d tera::Value,
+    pub features: &'d Features,
 }
 
 impl Model {
@@ -124,6 +131,7 @@ impl Model {
             reader::mapping(node, "vars", out);
             value::free(node)
         });
+        let own_features = fields.get("features").map(|node| features(node, out)).unwrap_or_default();
         fields.finish(out);
 
         let banks: Vec<Bank> = match banks {
@@ -149,6 +157,7 @@ impl Model {
             handsets,
             ports,
             vars: own_vars.map_or_else(|| defaults.vars.clone(), |own| value::lay_over(defaults.vars, &own)),
+            features: defaults.features.clone().into_iter().chain(own_features).collect(),
         })
     }
 
@@ -167,6 +176,12 @@ impl Model {
     pub fn can(&self, bank: &Bank, key_type: &str) -> bool {
         key_type == "none" || bank.types.as_ref().unwrap_or(&self.key_types).contains(key_type)
     }
+}
+
+/// `features`, of a manifest or of one of its models.
+pub(super) fn features(node: &Node<'_>, out: &mut Diagnostics) -> Features {
+    let entries = reader::mapping(node, "features", out).unwrap_or_default();
+    entries.iter().map(|(key, node)| (key.text.to_string(), value::free(node))).collect()
 }
 
 /// `expansion_modules`: how many, or the models with their key counts; how many may then be attached is

@@ -232,7 +232,7 @@ fn all_mistakes_of_all_manifests_come_out_at_once() {
             "PV0124 other/v1/plugin.yaml:1:1+2 the manifest has no `vendor`; add `vendor:` with its value",
             "PV0124 other/v1/plugin.yaml:1:1+2 the manifest has no `version`; add `version:` with its value",
             "PV0403 other/v1/plugin.yaml:1:1+2 the manifest has no `description`; add `description:`",
-            "PV0121 other/v1/plugin.yaml:2:1+5 unknown key `lines` in the manifest; the keys here are `id`, `version`, `vendor`, `firmware`, `protocol`, `tables`, `vars`, `function_keys`, `models`, `model_defaults`, `features`, `identify`, `associate`, `files`, `static`, `dhcp`, `resync`, `firmware_packages`, `extra` and `layers`",
+            "PV0121 other/v1/plugin.yaml:2:1+5 unknown key `lines` in the manifest; the keys here are `id`, `version`, `vendor`, `firmware`, `protocol`, `tables`, `vars`, `function_keys`, `features`, `models`, `model_defaults`, `identify`, `associate`, `files`, `static`, `dhcp`, `resync`, `firmware_packages`, `extra` and `layers`",
         ]
     );
 }

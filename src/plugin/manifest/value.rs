@@ -1,13 +1,14 @@
 //! Free values of a manifest (`tables`, `vars`) as templates see them.
 //!
 //! Numbers spelled as JSON spells them and `true`/`false` are typed where they stand without quotes; all
-//! else is text. Keys are inserted sorted, so that a template that loops over them always sees one order.
+//! else is text, also a number that would not be written as it stands (`1.10`). Keys are inserted sorted, so that a template that loops over them always sees one order.
 
 use std::collections::BTreeMap;
 
 use tera::value::Key;
 use tera::{Map, Value as Tera};
 
+use crate::inventory::{Datum, typed_scalar};
 use crate::yaml::{Node, Scalar, Value};
 
 /// A node as a template value.
@@ -30,6 +31,10 @@ pub(crate) fn map<'k>(entries: impl IntoIterator<Item = (&'k str, Tera)>) -> Ter
 /// One value laid over another: maps key by key, everything else replaces.
 pub fn lay_over(base: &Tera, over: &Tera) -> Tera {
     let (Some(below), Some(above)) = (base.as_map(), over.as_map()) else { return over.clone() };
+    // Most devices add nothing: what is shared stays shared.
+    if above.is_empty() {
+        return base.clone();
+    }
     let mut merged: BTreeMap<&str, Tera> = BTreeMap::new();
     for (key, value) in below.iter().chain(above) {
         let Some(name) = key.as_str() else { continue };
@@ -44,25 +49,15 @@ fn scalar_value(scalar: &Scalar<'_>) -> Tera {
     if !scalar.plain {
         return Tera::from(text);
     }
-    match text {
-        _ if scalar.is_null() => Tera::none(),
-        "true" => Tera::from(true),
-        "false" => Tera::from(false),
-        _ => number(text).unwrap_or_else(|| Tera::from(text)),
+    if scalar.is_null() {
+        return Tera::none();
     }
-}
-
-/// A number as JSON spells it: `007`, `+1`, `1.` and `.5` are text.
-fn number(text: &str) -> Option<Tera> {
-    if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-        return None;
-    }
-    let number: serde_json::Number = serde_json::from_str(text).ok()?;
-    match (number.as_i64(), number.as_f64()) {
-        (Some(whole), _) => Some(Tera::from(whole)),
-        // A whole number that does not fit keeps its digits: a float would round them.
-        (None, Some(float)) if text.contains(['.', 'e', 'E']) => Some(Tera::from(float)),
-        _ => None,
+    // The inventory's own `vars` are typed by the same rule.
+    match typed_scalar(text) {
+        Some(Datum::Bool(b)) => Tera::from(b),
+        Some(Datum::Int(n)) => Tera::from(n),
+        Some(Datum::Float(n)) => Tera::from(n),
+        _ => Tera::from(text),
     }
 }
 
@@ -80,7 +75,9 @@ mod tests {
         assert_eq!(plain("-1.5"), Tera::from(-1.5));
         assert_eq!(plain("true"), Tera::from(true));
         assert!(plain("~").is_none());
-        for text in ["007", "+1", "1.", ".5", "yes", "0x1f", "123456789012345678901234567890", "1 2"] {
+        for text in
+            ["007", "+1", "1.", ".5", "yes", "0x1f", "123456789012345678901234567890", "1 2", "1.10", "1e3"]
+        {
             assert_eq!(plain(text), Tera::from(text), "{text}");
         }
         assert_eq!(scalar_value(&Scalar { text: "10".into(), plain: false }), Tera::from("10"));

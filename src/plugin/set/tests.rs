@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::plugin::source::Content;
 use crate::plugin::testing::{Loaded, acme, load, manifest, said, tree};
 
 fn json(value: &tera::Value) -> String {

@@ -48,12 +48,10 @@ impl<'p> Compiling<'p> {
         let loose: BTreeSet<&str> =
             self.files().filter(|name| reached.values().all(|set| !set.contains(name))).collect();
         for kind in KINDS {
-            let mut names = reached.get(&kind).cloned().unwrap_or_default();
-            if kind == FileKind::Device {
-                names.extend(&loose);
-            }
+            let names = reached.get(&kind).cloned().unwrap_or_default();
             self.check_names(kind, &names, shapes, &mut problems);
         }
+        self.check_loose(&loose, shapes, &mut problems);
         self.check_dhcp(shapes, &mut problems);
 
         let formats: BTreeSet<Format> =
@@ -61,7 +59,8 @@ impl<'p> Compiling<'p> {
         let mut engines = BTreeMap::new();
         for format in formats {
             let mut names = self.reached(|_| true, |other| other == format);
-            names.extend(&loose);
+            // With what they build on, which files of another format may be made of.
+            names.extend(self.closure(loose.iter().copied().collect()));
             engines.extend(self.engine(format, &names, &mut problems).map(|e| (format, e)));
         }
         let values: BTreeSet<&str> = self.values().collect();
@@ -120,7 +119,7 @@ impl<'p> Compiling<'p> {
     fn missing(&self, problems: &mut Vec<Diagnostic>) {
         for (_, _, file) in self.plugin.manifest.files.all() {
             let name = &file.template.value;
-            if self.resolve(name).is_some() {
+            if self.resolve(name).is_some() || !self.read.complete {
                 continue;
             }
             let message = format!("no layer has the template `{name}`");
@@ -134,8 +133,11 @@ impl<'p> Compiling<'p> {
     fn reached(&self, kinds: impl Fn(FileKind) -> bool, formats: impl Fn(Format) -> bool) -> BTreeSet<&str> {
         let files = self.plugin.manifest.files.all();
         let files = files.filter(|(kind, _, file)| kinds(*kind) && formats(file.format));
-        let mut left: Vec<&str> =
-            files.filter_map(|(_, _, file)| self.resolve(&file.template.value)).collect();
+        self.closure(files.filter_map(|(_, _, file)| self.resolve(&file.template.value)).collect())
+    }
+
+    /// Some templates and all that they include and extend.
+    fn closure<'s>(&'s self, mut left: Vec<&'s str>) -> BTreeSet<&'s str> {
         let mut reached = BTreeSet::new();
         while let Some(name) = left.pop() {
             if !reached.insert(name) {
@@ -190,6 +192,20 @@ impl<'p> Compiling<'p> {
             files.iter().filter_map(|name| Some((*name, &*self.read.places.get(*name)?.0))).collect();
         let mut found = Vec::new();
         names::check_all(&texts, &roots, &mut found);
+        self.report(found, problems);
+    }
+
+    /// Checks templates that no file is made of, by what files of a device see. Whether such a file would
+    /// be written once or for each entry of a list, nobody knows: `item` may be anything.
+    fn check_loose(&self, loose: &BTreeSet<&str>, shapes: &Shapes, problems: &mut Vec<Diagnostic>) {
+        let mut roots: Roots<'_> = shapes.device.clone();
+        roots.insert("tables", shape_of(&self.plugin.manifest.tables));
+        roots.insert("item", Shape::Free);
+        let texts: Vec<(&str, &str)> =
+            self.files().filter_map(|name| Some((name, &*self.read.places.get(name)?.0))).collect();
+        let mut found = Vec::new();
+        names::check_all(&texts, &roots, &mut found);
+        found.retain(|problem| loose.contains(problem.template.as_str()));
         self.report(found, problems);
     }
 

@@ -64,11 +64,18 @@ pub(super) fn of_render(error: &tera::Error, places: &Places, at: Span) -> Templ
     let printed = error.to_string();
     let calls = printed.lines().filter_map(|line| line.strip_prefix("note: called from "));
     TemplateError {
-        message: lower(report.message()),
+        message: said(report, places),
         template: Some(report.filename().to_owned()),
         span: Some(of_report(report, places).unwrap_or(at)),
         called_from: calls.filter_map(|call| printed_place(call, 1, places)).collect(),
     }
+}
+
+/// What a report says. What a template says itself by `throw` stays as its author wrote it.
+fn said(report: &ReportError, places: &Places) -> String {
+    let text = places.get(report.filename()).and_then(|(text, _)| text.get(report.span().range.clone()));
+    let thrown = text.is_some_and(|text| text.trim_start().starts_with("throw"));
+    if thrown { report.message().to_owned() } else { lower(report.message()) }
 }
 
 /// One mistake with its place.

@@ -32,6 +32,9 @@ use crate::diagnostic::{FileId, Span};
 /// The largest file a template may write, in bytes: templates have no other bound on what they do.
 pub const MAX_OUTPUT: usize = 16 * 1024 * 1024;
 
+/// Room for a file to begin with: most fit in, none is hurt by it.
+const USUAL_OUTPUT: usize = 8 * 1024;
+
 /// Which names the context of each kind of file has; `tables` and `item` are added here, from the manifest.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
@@ -147,7 +150,7 @@ impl Templates {
     }
 
     fn run(&self, engine: &Tera, name: &str, context: &Context, at: Span) -> Result<String, TemplateError> {
-        let mut output = Limited { bytes: Vec::new(), full: false };
+        let mut output = Limited { bytes: Vec::with_capacity(USUAL_OUTPUT), full: false };
         // What an earlier failure on this thread left behind is not the cause of this one.
         super::format::take_escape_problem();
         match engine.render_to(name, context, &mut output) {

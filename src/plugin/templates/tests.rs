@@ -251,3 +251,27 @@ fn a_missing_template_is_named() {
         ["PV0413 acme/v1_0/plugin.yaml:7:60+6 no layer has the template `d.tera`; did you mean `dd.tera`?"]
     );
 }
+
+#[test]
+fn a_template_that_no_file_uses_may_be_for_an_entry_of_a_list() {
+    let loose = "{{ item.number }} {{ device.mac }}";
+    let files = [("acme/common/templates/d.tera", "<a/>"), ("acme/common/templates/loose.tera", loose)];
+    assert_eq!(Compiled::new(ONE, &files, None).said, Vec::<String>::new());
+    let files =
+        [("acme/common/templates/d.tera", "<a/>"), ("acme/common/templates/loose.tera", "{{ devise }}")];
+    assert_eq!(
+        Compiled::new(ONE, &files, None).said,
+        ["PV0506 acme/common/templates/loose.tera:1:4+6 there is no `devise`; did you mean `device`?"]
+    );
+}
+
+#[test]
+fn a_template_that_no_file_uses_brings_its_parent_into_every_format() {
+    let more = ONE.replace("[{", "[{path: t, template: t.tera, format: text}, {");
+    let files = [
+        ("acme/common/templates/d.tera", "<a>{% block b %}{% endblock %}</a>"),
+        ("acme/common/templates/t.tera", "t"),
+        ("acme/common/templates/loose.tera", "{% extends 'd.tera' %}{% block b %}c{% endblock %}"),
+    ];
+    assert_eq!(Compiled::new(&more, &files, None).said, Vec::<String>::new());
+}

@@ -1,0 +1,29 @@
+//! The one integration test binary: a file for each topic, built and linked once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper that fails is a test that fails, and clippy sees only functions marked as tests"
+)]
+
+mod architecture;
+mod cli;
+mod diagnostics;
+mod digium;
+mod docs;
+mod documentation;
+mod failures;
+mod keys;
+mod nasty;
+mod ownership;
+mod plugin_cases;
+mod properties;
+mod readme;
+mod render;
+mod resolve;
+mod secrets;
+mod servers;
+mod support;
+mod tree;
+mod xml;
