@@ -22,7 +22,7 @@ use std::cmp::Ordering;
 use std::sync::OnceLock;
 
 use sha1::{Digest, Sha1};
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 use super::encode::seal;
 use super::path;
@@ -484,7 +484,7 @@ pub(super) fn checksum(body: &[u8]) -> Id {
     let (header, rest) = body.split_at(HEADER.min(body.len()));
     let mut hash = Sha1::new();
     hash.update(header);
-    hash.update(xxh3_128(rest).to_le_bytes());
+    hash.update(XxHash3_128::oneshot(rest).to_le_bytes());
     hash.finalize().into()
 }
 
