@@ -57,9 +57,8 @@ fn main() {
 
     let mut sources = SourceMap::default();
     let mut problems = Diagnostics::default();
-    let inventory = measure("load", phones, || {
-        inventory::load(&[place.path().to_owned()], &mut sources, &mut problems)
-    });
+    let inventory =
+        measure("load", phones, || inventory::load(&[place.path().to_owned()], &mut sources, &mut problems));
     assert!(problems.is_empty() && inventory.devices.len() == phones);
     let secrets = Secrets::new(place.path());
     measure("resolve", phones, || {

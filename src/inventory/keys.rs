@@ -8,6 +8,7 @@ use super::device::{Auto, Key, Keys, Line, Module};
 use super::file::Named;
 use super::lines::Lines;
 use super::load::Inventory;
+use super::pack::Packed;
 use super::resolve::{FLOATING, names, unknown};
 use super::secret::Secrets;
 use super::value::{Datum, Item, Map};
@@ -82,8 +83,8 @@ impl Context<'_> {
             }
             line
         });
-        let value = map.get("value").or_else(|| target.and_then(|line| number(line)));
-        let label = map.get("label").or_else(|| target.and_then(|line| display_name(line)));
+        let value = map.get("value").cloned().or_else(|| target.and_then(number));
+        let label = map.get("label").cloned().or_else(|| target.and_then(display_name));
         let referred = map.get("target").is_some();
         if value.is_none() && !referred && !map.is_broken() && NEED_VALUE.contains(&&*kind) {
             let message = format!("a key of type `{kind}` needs a value");
@@ -95,8 +96,8 @@ impl Context<'_> {
             _ => None,
         });
         let code = || self.feature_code(&kind, line.map(|(line, _)| line));
-        let value = value.cloned().or_else(code);
-        Some(Key { position, span: item.span, kind, kind_span, value, label: label.cloned(), line })
+        let value = value.or_else(code);
+        Some(Key { position, span: item.span, kind, kind_span, value, label, line })
     }
 
     fn feature_code(&self, kind: &str, line: Option<u32>) -> Option<Item> {
@@ -118,7 +119,7 @@ impl Context<'_> {
             let found = Diagnostic::error(codes::MISSING, "`auto` does not say for which lines").at(span);
             out.push(found.help("write `from:` with names of lines, or patterns such as `sales-*`"));
         }
-        let mut chosen: Vec<&Named<Arc<Map>>> = Vec::new();
+        let mut chosen: Vec<&Named<Packed>> = Vec::new();
         for (name, span) in names(map.list("from")) {
             for line in matching(self.inventory, name, span, out) {
                 if !chosen.iter().any(|other| other.name == line.name) {
@@ -143,8 +144,8 @@ impl Context<'_> {
             span,
             kind: Arc::clone(&blf),
             kind_span: span,
-            value: number(line).cloned(),
-            label: display_name(line).cloned(),
+            value: number(line),
+            label: display_name(line),
             line: None,
         });
         Auto {
@@ -155,8 +156,8 @@ impl Context<'_> {
         }
     }
 
-    fn sort_text(&self, item: Option<&Item>) -> Arc<str> {
-        match item.map(|item| &item.datum) {
+    fn sort_text(&self, item: Option<Item>) -> Arc<str> {
+        match item.as_ref().map(|item| &item.datum) {
             Some(Datum::Text(text)) => Arc::clone(text),
             // That it cannot be fetched is reported where the key is rendered.
             Some(Datum::Secret(secret)) => self.secrets.line(secret).unwrap_or_default(),
@@ -175,11 +176,11 @@ fn numeric(text: &str) -> (bool, usize, String, String) {
     }
 }
 
-fn number(line: &Named<Arc<Map>>) -> Option<&Item> {
+fn number(line: &Named<Packed>) -> Option<Item> {
     line.value.get("number").or_else(|| line.value.get("username"))
 }
 
-fn display_name(line: &Named<Arc<Map>>) -> Option<&Item> {
+fn display_name(line: &Named<Packed>) -> Option<Item> {
     line.value.get("display_name").or_else(|| number(line))
 }
 
@@ -189,7 +190,7 @@ fn matching<'i>(
     name: &Arc<str>,
     span: Span,
     out: &mut Diagnostics,
-) -> Vec<&'i Named<Arc<Map>>> {
+) -> Vec<&'i Named<Packed>> {
     if let Some(line) = inventory.lines.get(name) {
         return vec![line];
     }

@@ -9,6 +9,7 @@ use walkdir::WalkDir;
 
 use super::codes;
 use super::file::{self, DeviceId, Entry, File, Named};
+use super::pack::Packed;
 use super::value::{Item, Map};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, SourceMap, Span};
 use crate::yaml;
@@ -24,7 +25,7 @@ pub struct Inventory {
     /// Profiles by name.
     pub profiles: BTreeMap<Arc<str>, Named<Arc<Map>>>,
     /// Lines by name.
-    pub lines: BTreeMap<Arc<str>, Named<Arc<Map>>>,
+    pub lines: BTreeMap<Arc<str>, Named<Packed>>,
     /// Key layouts by name.
     pub layouts: BTreeMap<Arc<str>, Named<Item>>,
     /// Contact lists by name.
@@ -239,7 +240,7 @@ fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
         devices.iter_mut().filter_map(|device| Some((device.layer.get("name")?.span, device))).collect();
     named.sort_by_key(|(span, _)| *span);
     for (span, device) in named {
-        let Some(name) = device.layer.text("name").cloned() else { continue };
+        let Some(name) = device.layer.text("name") else { continue };
         match names.get(&name) {
             Some(first) => {
                 device.broken = true;

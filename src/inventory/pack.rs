@@ -58,12 +58,12 @@ impl std::fmt::Debug for Packed {
 impl Packed {
     /// Packs a mapping; `base` is a place in the same file, near by.
     pub fn new(map: &Map, base: Span) -> Self {
-        // Most layers are smaller: one allocation, and one of the exact size.
+        // Most layers are smaller. What is kept is copied out, so that the allocator gets this room back whole.
         let mut writer = Writer(Vec::with_capacity(512));
         writer.number(u64::from(base.file.0));
         writer.number(u64::from(base.line));
         writer.map(map, base.line);
-        Self(writer.0.into_boxed_slice())
+        Self(Box::from(&*writer.0))
     }
 
     /// The whole mapping.
@@ -285,7 +285,9 @@ impl<'p> Reader<'p> {
             None => Some(self.bytes()? == wanted.as_bytes()),
             Some(word) => match names::words().get(word) {
                 Some(word) => Some(*word == wanted),
-                None => Some(*names::position(u32::try_from(word + 1 - names::words().len()).ok()?) == *wanted),
+                None => {
+                    Some(*names::position(u32::try_from(word + 1 - names::words().len()).ok()?) == *wanted)
+                }
             },
         }
     }

@@ -73,17 +73,19 @@ impl<'i> Resolver<'i> {
         let known = |(name, _): (&Arc<str>, Span)| {
             self.inventory.profiles.contains_key(name).then(|| Arc::clone(name))
         };
-        let profiles: Vec<_> = names(entry.layer.list("profiles")).filter_map(known).collect();
+        let layer = entry.layer.only(|name| name == "profiles" || Identity::FIELDS.contains(&name));
+        let profiles: Vec<_> = names(layer.list("profiles")).filter_map(known).collect();
         let stack = self.stack(&profiles);
         Identity::new(|name| {
-            let item = entry.layer.raw(name).or_else(|| stack.settings.raw(name))?;
+            let item = layer.raw(name).or_else(|| stack.settings.raw(name))?;
             item.text().cloned()
         })
     }
 
     fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Device {
+        let layer = Arc::new(entry.layer.unpack());
         let mut profiles = Vec::new();
-        for (name, span) in names(entry.layer.list("profiles")) {
+        for (name, span) in names(layer.list("profiles")) {
             match self.inventory.profiles.contains_key(name) {
                 true => profiles.push(Arc::clone(name)),
                 false => {
@@ -92,7 +94,7 @@ impl<'i> Resolver<'i> {
             }
         }
         let mut stack = self.stack(&profiles);
-        let layout = entry.layer.raw("key_layout").or_else(|| stack.settings.raw("key_layout"));
+        let layout = layer.raw("key_layout").or_else(|| stack.settings.raw("key_layout"));
         if let Some(Item { datum: Datum::Text(name), span }) = layout {
             match self.inventory.layouts.get(name) {
                 Some(layout) => stack = self.with_layout(&stack, &profiles, layout),
@@ -102,14 +104,14 @@ impl<'i> Resolver<'i> {
                 }
             }
         }
-        let settings = overlay(&stack.settings, &entry.layer);
+        let settings = overlay(&stack.settings, &layer);
         let sip = match (settings.map("sip"), stack.settings.map("sip")) {
             (Some(own), Some(shared)) if !Arc::ptr_eq(own, shared) => with_defaults(own),
             (Some(own), None) => with_defaults(own),
             (None, _) => Arc::default(),
             _ => Arc::clone(&stack.sip),
         };
-        let site = match entry.layer.raw("server") {
+        let site = match layer.raw("server") {
             Some(_) => self.site(&settings),
             None => Arc::clone(&stack.site),
         };

@@ -195,9 +195,11 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
 /// Extra parameters stand under the name of a family, in any layer.
 fn check_extra(loaded: &Loaded, out: &mut Diagnostics) {
     let families: BTreeSet<&str> = loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect();
-    let profiles = loaded.inventory.profiles.values().map(|profile| &profile.value);
-    for layer in profiles.chain(loaded.inventory.devices.iter().map(|entry| &entry.layer)) {
-        render::check_families(layer, &families, out);
+    for profile in loaded.inventory.profiles.values() {
+        render::check_families(&profile.value, &families, out);
+    }
+    for entry in &loaded.inventory.devices {
+        render::check_families(&entry.layer.only(|name| name == "extra"), &families, out);
     }
 }
 
