@@ -1,6 +1,7 @@
 //! Function keys after merging: lines named by `target` and `auto` become values and labels, feature codes
 //! stand in where a key names none. Where a key goes on the phone is the model's business, later.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::codes;
@@ -9,14 +10,16 @@ use super::file::Named;
 use super::lines::Lines;
 use super::load::Inventory;
 use super::pack::Packed;
+use super::patterns::{Matches, Patterns};
 use super::resolve::{FLOATING, names, unknown};
 use super::secret::Secrets;
 use super::value::{Datum, Item, Map};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// What keys are resolved against.
-pub(super) struct Context<'a> {
-    pub inventory: &'a Inventory,
+pub(super) struct Context<'a, 'i> {
+    pub inventory: &'i Inventory,
+    pub patterns: &'a Patterns<'i>,
     pub secrets: &'a Secrets,
     pub settings: &'a Map,
     pub lines: &'a Lines,
@@ -28,7 +31,7 @@ const NEED_VALUE: [&str; 5] = ["speeddial", "blf", "intercom", "dtmf", "url"];
 /// Types whose value, if absent, is the feature code of that name.
 const FEATURE_VALUE: [&str; 4] = ["park", "group_pickup", "record", "voicemail"];
 
-pub(super) fn resolve(context: &Context<'_>, out: &mut Diagnostics) -> Keys {
+pub(super) fn resolve(context: &Context<'_, '_>, out: &mut Diagnostics) -> Keys {
     let mut keys = Keys::default();
     if let Some(map) = context.settings.map("function_keys") {
         keys.fixed = context.by_position(map, out);
@@ -42,7 +45,7 @@ pub(super) fn resolve(context: &Context<'_>, out: &mut Diagnostics) -> Keys {
 }
 
 /// The expansion modules with their keys.
-pub(super) fn modules(context: &Context<'_>, out: &mut Diagnostics) -> Vec<Module> {
+pub(super) fn modules(context: &Context<'_, '_>, out: &mut Diagnostics) -> Vec<Module> {
     let written = context.settings.list("expansion_modules").iter();
     written
         .filter_map(|item| {
@@ -54,7 +57,7 @@ pub(super) fn modules(context: &Context<'_>, out: &mut Diagnostics) -> Vec<Modul
         .collect()
 }
 
-impl Context<'_> {
+impl Context<'_, '_> {
     fn by_position(&self, map: &Map, out: &mut Diagnostics) -> Vec<Key> {
         let mut keys: Vec<Key> =
             map.iter().filter_map(|(position, item)| self.key(position.parse().ok()?, item, out)).collect();
@@ -120,12 +123,10 @@ impl Context<'_> {
             out.push(found.help("write `from:` with names of lines, or patterns such as `sales-*`"));
         }
         let mut chosen: Vec<&Named<Packed>> = Vec::new();
+        let mut seen = HashSet::new();
         for (name, span) in names(map.list("from")) {
-            for line in matching(self.inventory, name, span, out) {
-                if !chosen.iter().any(|other| other.name == line.name) {
-                    chosen.push(line);
-                }
-            }
+            let lines = matching(self.inventory, self.patterns, name, span, out);
+            chosen.extend(lines.iter().filter(|line| seen.insert(&*line.name)));
         }
         if map.bool("exclude_self") == Some(true) {
             let own = |line: &Line, other: &Named<_>| line.name.as_ref() == Some(&other.name);
@@ -187,19 +188,19 @@ fn display_name(line: &Named<Packed>) -> Option<Item> {
 /// The lines that a name or a pattern with `*` and `?` stands for, in the order of their names.
 fn matching<'i>(
     inventory: &'i Inventory,
+    patterns: &Patterns<'i>,
     name: &Arc<str>,
     span: Span,
     out: &mut Diagnostics,
-) -> Vec<&'i Named<Packed>> {
+) -> Matches<'i> {
     if let Some(line) = inventory.lines.get(name) {
-        return vec![line];
+        return Arc::new(vec![line]);
     }
     if !name.contains(['*', '?']) {
         out.push(unknown(codes::UNKNOWN_LINE, "line", name, span, &inventory.lines));
-        return Vec::new();
+        return Arc::default();
     }
-    let pattern = wildmatch::WildMatch::new(name);
-    let lines: Vec<_> = inventory.lines.values().filter(|line| pattern.matches(&line.name)).collect();
+    let lines = patterns.matches(name);
     if lines.is_empty() {
         let found = Diagnostic::warning(codes::NO_MATCH, format!("no line matches `{name}`")).at(span);
         out.push(found.help("define such lines, or take the pattern out"));
@@ -208,19 +209,29 @@ fn matching<'i>(
 }
 
 /// Checks the lines that keys of a layer name, for layers that no device may use.
-pub(super) fn check_targets(inventory: &Inventory, layer: &Map, out: &mut Diagnostics) {
+pub(super) fn check_targets<'i>(
+    inventory: &'i Inventory,
+    patterns: &Patterns<'i>,
+    layer: &Map,
+    out: &mut Diagnostics,
+) {
     if let Some(item) = layer.get("function_keys") {
-        check_item(inventory, item, out);
+        check_item(inventory, patterns, item, out);
     }
     for module in layer.list("expansion_modules") {
         if let Some(keys) = module.map().and_then(|module| module.get("keys")) {
-            check_item(inventory, keys, out);
+            check_item(inventory, patterns, keys, out);
         }
     }
 }
 
 /// The same for a mapping or list of keys.
-pub(super) fn check_item(inventory: &Inventory, item: &Item, out: &mut Diagnostics) {
+pub(super) fn check_item<'i>(
+    inventory: &'i Inventory,
+    patterns: &Patterns<'i>,
+    item: &Item,
+    out: &mut Diagnostics,
+) {
     let mut check = |key: &Item| {
         let Some(map) = key.map() else { return };
         if let Some((name, target)) = map.get("target").and_then(|t| Some((t.text()?, t)))
@@ -229,7 +240,7 @@ pub(super) fn check_item(inventory: &Inventory, item: &Item, out: &mut Diagnosti
             out.push(unknown(codes::UNKNOWN_LINE, "line", name, target.span, &inventory.lines));
         }
         for (name, span) in names(map.list("from")) {
-            matching(inventory, name, span, out);
+            matching(inventory, patterns, name, span, out);
         }
     };
     match &item.datum {

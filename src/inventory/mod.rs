@@ -4,6 +4,7 @@
 pub mod codes;
 mod device;
 mod file;
+mod join;
 mod keys;
 mod lines;
 mod load;
@@ -11,12 +12,14 @@ mod mac;
 mod merge;
 mod names;
 mod pack;
+mod patterns;
 mod read;
 mod resolve;
 mod scalar;
 pub mod schema;
 mod secret;
 mod shown;
+mod table;
 pub mod timezone;
 mod value;
 
@@ -25,11 +28,13 @@ mod tests;
 
 pub use device::{Auto, ContactList, Device, Identity, Key, Keys, Line, Module};
 pub use file::{DeviceId, Entry, File, Named, read as read_file};
-pub use load::{Inventory, join, load};
+pub use join::join;
+pub use load::{Inventory, load};
 pub use mac::Mac;
 pub use merge::overlay;
 pub use pack::Packed;
 pub use resolve::Resolver;
 pub use scalar::json as typed_scalar;
 pub use secret::{SecretRef, Secrets, Source};
+pub use table::Table;
 pub use value::{Datum, Endpoint, Item, Map, Name, is_host};

@@ -10,7 +10,9 @@ use super::device::{ContactList, Device, Identity};
 use super::file::{Entry, Named};
 use super::load::Inventory;
 use super::merge::overlay;
+use super::patterns::Patterns;
 use super::secret::Secrets;
+use super::table::Table;
 use super::value::{Datum, Item, Map};
 use super::{codes, keys, lines};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
@@ -19,6 +21,9 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
 const BASE: &str = "base";
 /// Where a layout written as a list waits beside `function_keys`, which merge by position.
 pub(super) const FLOATING: &str = "floating_keys";
+
+/// How many names before and after a wrong one are compared with it.
+const MOST_COMPARED: usize = 1_000;
 
 /// How many names a help lists.
 const LISTED: usize = 8;
@@ -30,6 +35,7 @@ type Profiles = Vec<Arc<str>>;
 pub struct Resolver<'i> {
     inventory: &'i Inventory,
     secrets: &'i Secrets,
+    patterns: Patterns<'i>,
     stacks: RwLock<BTreeMap<Profiles, Stack>>,
     layouts: RwLock<BTreeMap<(Profiles, Arc<str>), Stack>>,
 }
@@ -47,7 +53,8 @@ struct Stack {
 impl<'i> Resolver<'i> {
     /// A resolver for these layers.
     pub fn new(inventory: &'i Inventory, secrets: &'i Secrets) -> Self {
-        Self { inventory, secrets, stacks: RwLock::default(), layouts: RwLock::default() }
+        let patterns = Patterns::new(&inventory.lines);
+        Self { inventory, secrets, patterns, stacks: RwLock::default(), layouts: RwLock::default() }
     }
 
     /// The settings that every device starts from: what files that belong to no device may see.
@@ -118,6 +125,7 @@ impl<'i> Resolver<'i> {
         let lines = lines::resolve(self.inventory, &settings, &sip, out);
         let context = keys::Context {
             inventory: self.inventory,
+            patterns: &self.patterns,
             secrets: self.secrets,
             settings: &settings,
             lines: &lines,
@@ -248,10 +256,10 @@ impl<'i> Resolver<'i> {
                 out.push(unknown(codes::UNKNOWN_LAYOUT, "key layout", name, *span, &inventory.layouts));
             }
             self.contacts(&profile.value, out);
-            keys::check_targets(inventory, &profile.value, out);
+            keys::check_targets(inventory, &self.patterns, &profile.value, out);
         }
         for layout in inventory.layouts.values() {
-            keys::check_item(inventory, &layout.value, out);
+            keys::check_item(inventory, &self.patterns, &layout.value, out);
         }
     }
 
@@ -302,15 +310,12 @@ pub(super) fn names(list: &[Item]) -> impl Iterator<Item = (&Arc<str>, Span)> {
 }
 
 /// The diagnostic for a reference to something that is not there.
-pub(super) fn unknown<T>(
-    code: Code,
-    what: &str,
-    name: &str,
-    span: Span,
-    all: &BTreeMap<Arc<str>, Named<T>>,
-) -> Diagnostic {
+pub(super) fn unknown<T>(code: Code, what: &str, name: &str, span: Span, all: &Table<T>) -> Diagnostic {
     let found = Diagnostic::error(code, format!("there is no {what} `{name}`")).at(span);
-    match nearest(name, all.keys().map(|name| &**name)) {
+    // A mistake that every device has must not look at every name for each: of very many, only those are
+    // compared that begin alike.
+    let candidates = all.around(name, MOST_COMPARED);
+    match nearest(name, candidates.iter().map(|candidate| &*candidate.name)) {
         Some(near) => {
             let place = all.get(near).map(|near| near.span);
             let found = found.help(format!("did you mean `{near}`?"));
