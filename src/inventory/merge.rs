@@ -17,7 +17,7 @@ pub fn overlay(under: &Arc<Map>, over: &Arc<Map>) -> Arc<Map> {
     if under.is_empty() {
         return Arc::clone(over);
     }
-    let mut merged = Map::clone(under);
+    let mut merged = under.with_room(over.len());
     for (name, item) in over.entries() {
         let item = match (merged.raw(name), &item.datum) {
             (Some(Item { datum: Datum::Map(below), .. }), Datum::Map(above)) => {

@@ -151,7 +151,7 @@ impl Writer {
     fn name(&mut self, name: &str) {
         let words = names::words();
         let position = || name.parse::<u32>().ok().filter(|n| (1..=9999).contains(n));
-        if let Ok(word) = words.binary_search(&name) {
+        if let Some(word) = names::number(name) {
             self.number(word as u64 + 1);
         } else if let Some(position) = position().filter(|n| *names::position(*n) == *name) {
             self.number(words.len() as u64 + u64::from(position));

@@ -146,6 +146,13 @@ impl Map {
         Self { entries }
     }
 
+    /// A copy to which so many entries can be added.
+    pub(super) fn with_room(&self, more: usize) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len() + more);
+        entries.extend_from_slice(&self.entries);
+        Self { entries }
+    }
+
     /// The entries in order, removals included.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Item)> {
         self.entries.iter().map(|(name, item)| (&**name, item))
