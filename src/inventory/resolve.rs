@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock};
 use super::device::{ContactList, Device, Identity};
 use super::file::{Entry, Named};
 use super::load::Inventory;
-use super::merge::overlay;
+use super::merge::{overlay, overlay_own};
 use super::patterns::Patterns;
 use super::secret::Secrets;
 use super::table::Table;
@@ -70,8 +70,10 @@ impl<'i> Resolver<'i> {
         let mut found = Diagnostics::default();
         let mut device = self.resolve(entry, &mut found);
         device.broken |= entry.broken || found.has_errors() || self.inventory.lacks_foundation();
-        let id = entry.id.to_string();
-        out.append(found.map(|d| d.device(id.clone())));
+        if !found.is_empty() {
+            let id = entry.id.to_string();
+            out.append(found.map(|d| d.device(id.clone())));
+        }
         device
     }
 
@@ -90,7 +92,7 @@ impl<'i> Resolver<'i> {
     }
 
     fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Device {
-        let layer = Arc::new(entry.layer.unpack());
+        let layer = entry.layer.unpack();
         let mut profiles = Vec::new();
         for (name, span) in names(layer.list("profiles")) {
             match self.inventory.profiles.contains_key(name) {
@@ -111,16 +113,17 @@ impl<'i> Resolver<'i> {
                 }
             }
         }
-        let settings = overlay(&stack.settings, &layer);
+        let own_server = layer.raw("server").is_some();
+        let settings = overlay_own(&stack.settings, layer);
         let sip = match (settings.map("sip"), stack.settings.map("sip")) {
             (Some(own), Some(shared)) if !Arc::ptr_eq(own, shared) => with_defaults(own),
             (Some(own), None) => with_defaults(own),
             (None, _) => Arc::default(),
             _ => Arc::clone(&stack.sip),
         };
-        let site = match layer.raw("server") {
-            Some(_) => self.site(&settings),
-            None => Arc::clone(&stack.site),
+        let site = match own_server {
+            true => self.site(&settings),
+            false => Arc::clone(&stack.site),
         };
         let lines = lines::resolve(self.inventory, &settings, &sip, out);
         let context = keys::Context {
