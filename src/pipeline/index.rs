@@ -142,6 +142,11 @@ impl Index {
         }
     }
 
+    /// Whether [`Index::by_file`] was called.
+    pub fn is_by_file(&self) -> bool {
+        self.by_file.is_some()
+    }
+
     /// Makes [`Index::of_files`] cheap, for an index that will be asked more than once.
     pub fn by_file(&mut self) {
         let mut by_file: BTreeMap<u32, Vec<u64>> = BTreeMap::new();

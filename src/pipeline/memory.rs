@@ -22,6 +22,8 @@ use crate::plugin::{PluginSet, Templates};
 pub struct Memory {
     /// Whether there will be a next build.
     pub(super) lasting: bool,
+    /// Whether the last run did: then `last` is of that run.
+    pub(super) succeeded: bool,
     pub(super) sources: SourceMap,
     /// Files of the inventory without mistakes, as they were read.
     files: BTreeMap<PathBuf, Parsed>,
@@ -125,6 +127,7 @@ impl Memory {
     ) {
         let mut last = Last { state, index: Some(index), unsaved: None };
         if self.lasting {
+            last.index.as_mut().filter(|index| !index.is_by_file()).map(Index::by_file);
             last.unsaved = Some(options.clone());
         } else {
             write(&mut last, held);

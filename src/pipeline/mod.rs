@@ -127,13 +127,17 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
     if memory.watched == Watched::default() {
         memory.watched = Watched::of(site);
     }
+    // What a hint leaves out is as it was at the last run, which need not be the last that succeeded.
+    let hint = if memory.succeeded { hint } else { &Hint::Unknown };
     let partly = match action {
         Action::Build { output, .. } if !output.dry_run && !output.adopt => {
             incremental::attempt(site, action, memory, hint)
         }
         _ => None,
     };
-    partly.unwrap_or_else(|| whole(site, action, memory))
+    let report = partly.unwrap_or_else(|| whole(site, action, memory));
+    memory.succeeded = report.ok && report.committed;
+    report
 }
 
 /// Reads, makes and compares everything.
