@@ -412,10 +412,7 @@ fn edits(seed: u64, count: usize, lasting: bool) -> usize {
         assert_eq!(report.ok, expected.ok, "{place}: {:?}", report.diagnostics);
         if report.ok {
             let whole = shape(&clean.path().join("out"));
-            if whole != shape(&out) {
-                eprintln!("{place}: inputs changed: {:?}", report.inputs_changed);
-                assert_same(&whole, &shape(&out));
-            }
+            assert_same(&whole, &shape(&out));
             assert_eq!(
                 (report.devices, report.written.len() + report.unchanged),
                 (expected.devices, expected.written.len()),
@@ -456,14 +453,23 @@ fn mend(model: &mut Model) {
     }
 }
 
+/// How many random histories each test tries: `PROVC_HISTORIES`, few if that is not set.
+fn histories() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "how long to try is for whoever runs the test to say")]
+    let asked = std::env::var("PROVC_HISTORIES").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(2)
+}
+
 #[test]
 fn any_edits_give_what_a_first_build_gives_from_process_to_process() {
-    let partly: usize = (0..4).map(|seed| edits(seed, 40, false)).sum();
-    assert!(partly > 50, "hardly any build worked on a part: {partly}");
+    let count = histories();
+    let partly: usize = (0..count).map(|seed| edits(seed, 35, false)).sum();
+    assert!(partly > 8 * count as usize, "hardly any build worked on a part: {partly}");
 }
 
 #[test]
 fn any_edits_give_what_a_first_build_gives_in_one_process() {
-    let partly: usize = (100..104).map(|seed| edits(seed, 40, true)).sum();
-    assert!(partly > 50, "hardly any build worked on a part: {partly}");
+    let count = histories();
+    let partly: usize = (100..100 + count).map(|seed| edits(seed, 35, true)).sum();
+    assert!(partly > 8 * count as usize, "hardly any build worked on a part: {partly}");
 }
