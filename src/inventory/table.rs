@@ -38,6 +38,13 @@ impl<T: Send> Table<T> {
             }
             same
         });
+        Self::of_sorted(entries)
+    }
+}
+
+impl<T> Table<T> {
+    /// A table of entries in the order of their names, each name once.
+    fn of_sorted(entries: Vec<Named<T>>) -> Self {
         let entries = entries.into_boxed_slice();
         let mut slots = vec![0; (entries.len() * 2).next_power_of_two()].into_boxed_slice();
         for (number, entry) in (1..).zip(&entries) {
@@ -48,9 +55,14 @@ impl<T: Send> Table<T> {
         }
         Self { entries, slots }
     }
-}
 
-impl<T> Table<T> {
+    /// Keeps some of the entries.
+    pub fn retain(&mut self, mut keep: impl FnMut(&Arc<str>, &Named<T>) -> bool) {
+        let mut entries = std::mem::take(self).entries.into_vec();
+        entries.retain(|entry| keep(&entry.name, entry));
+        *self = Self::of_sorted(entries);
+    }
+
     /// The entry of that name.
     pub fn get(&self, name: &str) -> Option<&Named<T>> {
         for at in probe(&self.slots, name) {
@@ -102,4 +114,39 @@ fn probe(slots: &[u32], name: &str) -> impl Iterator<Item = usize> + use<> {
     name.hash(&mut hasher);
     let (start, count) = (hasher.finish() as usize, slots.len());
     (0..count).map(move |step| start.wrapping_add(step) & (count - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{FileId, Span};
+
+    fn named(number: u32, line: u32) -> Named<u32> {
+        let span = Span { file: FileId(0), line, column: 1, len: 1 };
+        Named { name: format!("n{number}").into(), span, broken: false, value: line }
+    }
+
+    #[test]
+    fn entries_are_found_also_after_some_are_gone() {
+        // Backwards, and every tenth a second time further down.
+        let entries = (0..1000).rev().map(|n| named(n, n + 1));
+        let entries = entries.chain((0..1000).step_by(10).map(|n| named(n, 5000 + n))).collect();
+        let mut told = Vec::new();
+        let mut table = Table::new(entries, |first, next| {
+            first.broken = true;
+            told.push((first.value, next.value));
+        });
+        told.sort_unstable();
+        let expected: Vec<(u32, u32)> = (0..1000).step_by(10).map(|n| (n + 1, 5000 + n)).collect();
+        assert_eq!((told, table.len()), (expected, 1000));
+        assert!(table.values().is_sorted_by_key(|entry| &entry.name));
+        table.retain(|_, entry| entry.value <= 500);
+        for n in 0..1000 {
+            let found = table.get(&format!("n{n}")).map(|entry| (entry.value, entry.broken));
+            assert_eq!(found, (n < 500).then_some((n + 1, n % 10 == 0)), "{n}");
+        }
+        let names: Vec<&str> = table.around("n42", 2).iter().map(|entry| &*entry.name).collect();
+        assert_eq!(names, ["n418", "n419", "n42", "n420"]);
+        assert!(Table::<u32>::default().get("n1").is_none() && Table::<u32>::default().is_empty());
+    }
 }
