@@ -162,7 +162,7 @@ fn killed_with_the_state_on_another_file_system_likewise() {
     let Some(other) = other_file_system(place.root()) else {
         return skip("killed_with_the_state_on_another_file_system", "/dev/shm is no other file system");
     };
-    place.state = Some(other);
+    place.apart = Some(other.path().join("state"));
     let count = rounds(12);
     let stages = kill_at_random(&mut place, count, &[Signal::KILL]);
     report(&stages);

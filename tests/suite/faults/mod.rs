@@ -6,9 +6,11 @@
 //!
 //! `PROVC_FAULTS=N` makes N times as many rounds as CI does, `PROVC_SEED=N` other ones.
 
+mod disk;
 mod fleet;
 mod injected;
 mod killed;
+mod places;
 mod traced;
 
 use std::collections::BTreeMap;
@@ -63,12 +65,16 @@ fn shape(root: &Path) -> Shape {
 /// What only matters while nobody is killed.
 const QUIET: [&str; 3] = ["build", "--quiet", "--allow-removals"];
 
+/// For a build after out/ was changed by hand.
+const LOOK: &[&str] = &[];
+
 /// A repository with a made inventory, and a second place where the same is built from nothing.
 struct Place {
     repository: Repository,
     clean: Repository,
+    out: PathBuf,
     /// Where the state is, if not beside out/.
-    state: Option<tempfile::TempDir>,
+    apart: Option<PathBuf>,
     fleet: Fleet,
     random: Random,
     _told: Told,
@@ -78,10 +84,12 @@ impl Place {
     fn new(phones: usize) -> Self {
         let (mut random, told) = random();
         let fleet = Fleet::new(phones, &mut random);
+        let repository = Repository::new(&[]);
         let place = Self {
-            repository: Repository::new(&[]),
+            out: repository.path().join("out"),
+            repository,
             clean: Repository::new(&[]),
-            state: None,
+            apart: None,
             fleet,
             random,
             _told: told,
@@ -95,14 +103,11 @@ impl Place {
     }
 
     fn out(&self) -> PathBuf {
-        self.root().join("out")
+        self.out.clone()
     }
 
     fn state(&self) -> PathBuf {
-        match &self.state {
-            Some(state) => state.path().join("state"),
-            None => self.root().join(".out.provc"),
-        }
+        self.apart.clone().unwrap_or_else(|| self.out.with_file_name(".out.provc"))
     }
 
     /// Changes the inventory.
@@ -113,9 +118,9 @@ impl Place {
 
     fn build(&self, more: &[&str]) -> Command {
         let mut build = command(self.root(), &QUIET);
-        build.args(more).stdout(Stdio::null());
-        if self.state.is_some() {
-            build.arg("--state").arg(self.state());
+        build.args(more).arg("--out").arg(&self.out).stdout(Stdio::null());
+        if let Some(state) = &self.apart {
+            build.arg("--state").arg(state);
         }
         build
     }
@@ -174,7 +179,7 @@ impl Place {
             }
             let base = name.rsplit('/').next().unwrap_or_default();
             if base.starts_with(".provc-tmp-") {
-                assert!(self.state.is_some(), "{name} is a temporary file in out/");
+                assert!(self.apart.is_some(), "{name} is a temporary file in out/");
                 assert_eq!(mode & 0o7777, 0o600, "{name} can be read by others");
                 continue;
             }
@@ -191,6 +196,32 @@ impl Place {
         }
         new
     }
+}
+
+/// Runs a test of this suite that is ignored otherwise, as root of mounts of its own, in an empty directory
+/// that `script` has prepared; says so where that is not permitted.
+fn with_mounts(test: &str, script: &str) {
+    let place = tempfile::tempdir().unwrap();
+    let unshare = |script: &str| {
+        let mut unshare = Command::new("unshare");
+        unshare.arg(if tree::is_root() { "-m" } else { "-Urm" }).args(["sh", "-e", "-c", script]);
+        unshare.arg(std::env::current_exe().unwrap()).env("PROVC_TEST_PLACE", place.path());
+        unshare.current_dir(place.path()).output().unwrap()
+    };
+    if !unshare("mount -t tmpfs none /mnt").status.success() {
+        return tree::skip(test, "nothing can be mounted here");
+    }
+    let script = format!("{script}\nexec \"$0\" --exact --ignored --nocapture faults::{test}");
+    let done = unshare(&script);
+    let said = String::from_utf8_lossy(&done.stdout);
+    let all = format!("{said}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && said.contains("1 passed"), "{all}");
+}
+
+/// The directory that [`with_mounts`] has prepared.
+#[expect(clippy::disallowed_methods, reason = "the parent test tells where it mounted")]
+fn prepared() -> PathBuf {
+    PathBuf::from(std::env::var_os("PROVC_TEST_PLACE").unwrap())
 }
 
 /// A build at work; killed with the test that forgets it.
