@@ -11,6 +11,7 @@ mod fleet;
 mod injected;
 mod killed;
 mod places;
+mod state;
 mod traced;
 
 use std::collections::BTreeMap;
