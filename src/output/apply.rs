@@ -98,11 +98,12 @@ impl<'a> Apply<'a> {
             && checked.missing.is_empty()
             && checked.loose.is_empty()
             && checked.remove.is_empty();
-        if self.transaction.options.durable && !idle {
-            self.sync(self.staging.in_tree())?;
-        }
         if !idle {
             self.journal()?;
+            if self.transaction.options.durable {
+                // The journal as well as the files: names that outlive a loss of power must count as provc's.
+                self.sync(self.staging.in_tree())?;
+            }
             self.reserve()?;
         }
         // What may be refused comes before what is hard to take back.

@@ -114,7 +114,8 @@ impl Fleet {
             match random.below(9) {
                 0 => self.add(1 + random.below(20), random),
                 1 if self.phones.len() > self.least / 2 => {
-                    self.some(20, random).iter().for_each(|n| drop(self.phones.remove(n)));
+                    let gone = self.some(20, random);
+                    self.phones.retain(|n, _| !gone.contains(n));
                 }
                 2 => {
                     for n in self.some(10, random) {
@@ -157,6 +158,10 @@ impl Fleet {
         self.server = self.server % 200 + 1 + random.below(20);
     }
 
+    /// Gives static/ a file that takes many writes.
+    pub fn large(&mut self, version: usize) {
+        self.statics.insert("large.bin".to_owned(), version);
+    }
 
     fn texts(&self) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::new();
@@ -198,7 +203,8 @@ impl Fleet {
         }
         for (name, version) in &self.statics {
             // Large enough for several writes.
-            texts.insert(format!("static/{name}"), format!("{name} {version}\n").repeat(3000));
+            let times = if name.starts_with("large") { 80_000 } else { 3000 };
+            texts.insert(format!("static/{name}"), format!("{name} {version}\n").repeat(times));
         }
         texts
     }

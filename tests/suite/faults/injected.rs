@@ -88,7 +88,7 @@ fn killed_at_any_call_a_build_can_be_repaired() {
         for name in ["openat", "write", "renameat", "unlinkat", "rename", "unlink", "mkdirat"] {
             assert!(names.contains(name), "{name}: {names:?}");
         }
-        turns.at_each(rounds(share * 16), |place, call, versions| {
+        turns.at_each(rounds(share * 8), |place, call, versions| {
             assert!(killed_at(place, call, more), "not killed at {call:?}");
             place.is_between(versions);
         });
@@ -102,7 +102,7 @@ fn an_error_at_any_call_is_told_and_the_next_build_repairs() {
     }
     let mut turns = Turns::new(&[]);
     for (error, code) in [("ENOSPC", "PV0820"), ("EIO", "PV0825")] {
-        turns.at_each(rounds(24), |place, call, versions| {
+        turns.at_each(rounds(14), |place, call, versions| {
             let output = run(&mut at_call(place, call, &format!("error={error}"), &[]));
             match output.status {
                 // What was only tidying up need not succeed.

@@ -43,7 +43,7 @@ enum Moment {
 fn moment(place: &mut Place) -> Moment {
     match place.random.one_in(2) {
         true => Moment::After(place.random.below(1000) as f64 / 950.0),
-        false => Moment::Recorded(place.random.below(6000)),
+        false => Moment::Recorded(place.random.below(5000)),
     }
 }
 
@@ -72,9 +72,9 @@ fn interrupted(place: &Place, more: &[&str], moment: Moment, usual: Duration, si
 
 fn stage(place: &Place, old: &Shape, new: &Shape) -> Stage {
     let files = |tree: &Shape| -> Shape {
-        let files = tree.iter().filter(|(name, entry)| {
-            entry.0 & 0o170_000 == 0o100_000 && !name.contains(".provc-tmp-")
-        });
+        let files = tree
+            .iter()
+            .filter(|(name, entry)| entry.0 & 0o170_000 == 0o100_000 && !name.contains(".provc-tmp-"));
         files.map(|(name, entry)| (name.clone(), entry.clone())).collect()
     };
     let (found, old, new) = (files(&shape(&place.out())), files(old), files(new));
@@ -151,7 +151,7 @@ fn report(stages: &BTreeMap<Stage, usize>) {
 #[test]
 fn killed_at_any_moment_a_build_leaves_old_or_new_files_and_the_next_one_repairs() {
     let mut place = Place::new(200);
-    let count = rounds(24);
+    let count = rounds(14);
     let stages = kill_at_random(&mut place, count, &[Signal::KILL]);
     report(&stages);
 }
@@ -163,12 +163,12 @@ fn killed_with_the_state_on_another_file_system_likewise() {
         return skip("killed_with_the_state_on_another_file_system", "/dev/shm is no other file system");
     };
     place.apart = Some(other.path().join("state"));
-    let count = rounds(12);
+    let count = rounds(7);
     let stages = kill_at_random(&mut place, count, &[Signal::KILL]);
     report(&stages);
 }
 
-fn other_file_system(place: &Path) -> Option<tempfile::TempDir> {
+pub fn other_file_system(place: &Path) -> Option<tempfile::TempDir> {
     use std::os::unix::fs::MetadataExt;
     let other = tempfile::Builder::new().prefix("provc-test").tempdir_in("/dev/shm").ok()?;
     let device = |path: &Path| path.metadata().ok().map(|found| found.dev());
@@ -178,7 +178,7 @@ fn other_file_system(place: &Path) -> Option<tempfile::TempDir> {
 #[test]
 fn ended_by_a_signal_a_build_dies_of_it_and_leaves_what_a_kill_leaves() {
     let mut place = Place::new(60);
-    let count = rounds(12);
+    let count = rounds(7);
     kill_at_random(&mut place, count, &[Signal::TERM, Signal::INT, Signal::HUP]);
     // Before it has done anything, and as the shell sees it.
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
@@ -199,7 +199,7 @@ fn a_first_build_that_is_killed_owns_what_it_wrote() {
     let mut place = Place::new(60);
     let (mut clean, usual) = timed(|| place.clean_tree());
     let mut partly = 0;
-    let count = rounds(8);
+    let count = rounds(5);
     let mut round = 0;
     while round < count || (partly == 0 && round < 20 * count) {
         round += 1;

@@ -7,11 +7,14 @@
 //! `PROVC_FAULTS=N` makes N times as many rounds as CI does, `PROVC_SEED=N` other ones.
 
 mod disk;
+mod durable;
 mod fleet;
 mod injected;
 mod killed;
 mod places;
+mod reader;
 mod state;
+mod together;
 mod traced;
 
 use std::collections::BTreeMap;

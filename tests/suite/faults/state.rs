@@ -42,7 +42,10 @@ const DAMAGES: [Damage; 8] = [
 
 fn files(state: &Path) -> Vec<PathBuf> {
     let names = contents(state).into_keys();
-    names.filter(|name| !name.starts_with("lock") && !name.starts_with("staging")).map(|name| state.join(name)).collect()
+    names
+        .filter(|name| !name.starts_with("lock") && !name.starts_with("staging"))
+        .map(|name| state.join(name))
+        .collect()
 }
 
 /// Damages one file in one way; what was done, or nothing.
@@ -128,7 +131,7 @@ fn damage_to_any_file_of_the_state_never_removes_what_is_not_provcs() {
         fs::write(path, name).unwrap();
     }
     let mut older = contents(&place.state());
-    for round in 0..rounds(16) {
+    for round in 0..rounds(12) {
         let before = contents(&place.state());
         // Now and then a build that did not end, with its journal.
         if place.random.one_in(3) {
@@ -162,7 +165,7 @@ fn the_state_as_it_was_some_builds_ago() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, name).unwrap();
     }
-    for _ in 0..rounds(6) {
+    for _ in 0..rounds(3) {
         let state = place.state();
         let before = contents(&state);
         for _ in 0..1 + place.random.below(3) {
@@ -183,7 +186,9 @@ fn the_state_as_it_was_some_builds_ago() {
             assert!(mode & 0o170_000 == 0o040_000 || found.get(name) == Some(bytes), "{name}");
         }
         assert!(FOREIGN.iter().all(|name| found.get(*name).is_some_and(|bytes| bytes == name.as_bytes())));
-        for name in found.keys().filter(|name| !clean.contains_key(*name) && !FOREIGN.contains(&name.as_str())) {
+        for name in
+            found.keys().filter(|name| !clean.contains_key(*name) && !FOREIGN.contains(&name.as_str()))
+        {
             fs::remove_file(place.out().join(name)).unwrap();
         }
         place.built(LOOK);
@@ -208,7 +213,11 @@ fn the_state_removed() {
     place.fleet.edit_all(&mut place.random);
     place.fleet.write(place.root());
     let output = run(&mut place.build(&[])).expect(1);
-    assert!(output.stderr.contains("error[PV0808]") && output.stderr.contains("--adopt"), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("error[PV0808]") && output.stderr.contains("--adopt"),
+        "{}",
+        output.stderr
+    );
     assert_same(&before, &shape(&place.out()));
     place.built(&["--adopt"]);
     let clean = place.clean_tree();

@@ -70,7 +70,8 @@ fn read(log: &Path) -> Vec<Call> {
     for line in std::fs::read_to_string(log).unwrap().lines() {
         let Some((thread, rest)) = line.split_once(' ') else { continue };
         // The second half of a call that another thread came between.
-        let Some((name, arguments)) = rest.trim_start().split_once('(').filter(|_| !rest.contains("resumed>"))
+        let Some((name, arguments)) =
+            rest.trim_start().split_once('(').filter(|_| !rest.contains("resumed>"))
         else {
             continue;
         };
@@ -100,4 +101,3 @@ pub fn killed_at(place: &Place, call: &Call, more: &[&str]) -> bool {
     let mut build = Running::start(build.stderr(Stdio::null()));
     build.ended_by(rustix::process::Signal::KILL)
 }
-
