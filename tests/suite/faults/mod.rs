@@ -70,7 +70,7 @@ fn shape(root: &Path) -> Shape {
 const QUIET: [&str; 3] = ["build", "--quiet", "--allow-removals"];
 
 /// For a build after out/ was changed by hand.
-const LOOK: &[&str] = &[];
+const LOOK: &[&str] = &["--verify"];
 
 /// A repository with a made inventory, and a second place where the same is built from nothing.
 struct Place {
