@@ -103,6 +103,7 @@ fn kill_at_random(place: &mut Place, count: usize, signals: &[Signal]) -> BTreeM
     while round < count || (!spread(&stages) && round < 20 * count) {
         round += 1;
         let mut versions = vec![old];
+        let before = place.fleet.clone();
         let kills = if place.random.one_in(4) { 2 } else { 1 };
         for _ in 0..kills {
             place.edit();
@@ -121,7 +122,13 @@ fn kill_at_random(place: &mut Place, count: usize, signals: &[Signal]) -> BTreeM
                 assert_eq!(reached, if old == new { reached } else { Stage::Done });
             }
         }
-        let clean = versions.pop().unwrap_or_default();
+        let mut clean = versions.pop().unwrap_or_default();
+        if place.random.one_in(4) {
+            // The edits are taken back: the inputs are what they were for the build that ended well.
+            place.fleet = before;
+            place.fleet.write(place.root());
+            clean = versions.swap_remove(0);
+        }
         if place.random.one_in(4) {
             // Looking changes nothing, and tells what the build then does.
             let before = shape(place.root());
