@@ -55,13 +55,14 @@ pub(super) fn apply(
     result.map_err(|fault| how_far(fault, apply.touched))
 }
 
+/// In the note of an error that came when some of out/ was changed already.
+pub const PARTLY: &str = "files were already placed or removed";
+
 /// Adds to an error what it left behind.
 pub(super) fn how_far(mut fault: Fault, touched: usize) -> Fault {
     fault.notes.push(match touched {
         0 => "nothing below out/ was changed".to_owned(),
-        n => format!(
-            "{n} files were already placed or removed; each file is complete, old or new, and the next build does the rest"
-        ),
+        n => format!("{n} {PARTLY}; each file is complete, old or new, and the next build does the rest"),
     });
     fault
 }

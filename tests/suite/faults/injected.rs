@@ -128,6 +128,7 @@ fn an_error_at_any_call_is_told_and_the_next_build_repairs() {
                     let told = output.stderr.contains(&format!("error[{code}"));
                     assert!(told || untold, "{call:?}: {}", output.stderr);
                     if output.stderr.contains("already placed or removed") {
+                        assert!(!output.stderr.contains("nothing in"), "{}", output.stderr);
                         place.is_between(versions);
                     } else {
                         assert_same(&versions[0], &shape(&place.out()));

@@ -95,7 +95,9 @@ fn files_and_directories_that_nobody_may_change() {
             let output = output.expect(1);
             assert!(output.stderr.contains("error[PV0822]"), "{flag} {below}: {}", output.stderr);
             if output.stderr.contains("already placed or removed") {
-                assert!(below == name || flag == "a", "{flag} {below}: {}", output.stderr);
+                // A directory that is empty at the end cannot be removed from one that may not change.
+                assert!(below != "Digium" || flag == "a", "{flag} {below}: {}", output.stderr);
+                assert!(output.stderr.contains("is partly new"), "{}", output.stderr);
                 place.is_between(&trees);
             } else {
                 assert_same(&trees[0], &shape(&place.out()));
