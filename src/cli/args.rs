@@ -131,6 +131,14 @@ pub(super) struct Build {
     /// Overwrite files at planned paths that provc did not write
     #[arg(long)]
     pub adopt: bool,
+    /// Go on: build again whenever an input changes, until Ctrl-C
+    #[arg(long, conflicts_with = "dry_run")]
+    pub watch: bool,
+    /// With --watch: look for changes every so often, where the kernel does not tell of them (network file
+    /// systems)
+    #[arg(long, value_name = "SECONDS", requires = "watch",
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub poll: Option<u32>,
 }
 
 /// What both check and build take.

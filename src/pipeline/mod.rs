@@ -28,7 +28,7 @@ use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Scope, Tran
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Its name under `sites`; none for a repository of one site.
     pub name: Option<String>,
