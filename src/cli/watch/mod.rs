@@ -58,6 +58,7 @@ pub(super) fn run(args: &Build, global: &Global, printer: &Printer) -> Status {
         next: SETTINGS + 1,
         broken: None,
         save_at: None,
+        greeted: false,
     };
     in_pool(args.work.jobs, || session.run());
     Status::Done
@@ -76,19 +77,20 @@ struct Session<'a> {
     broken: Option<Vec<Value>>,
     /// When the memories are to be saved, if nothing happens before.
     save_at: Option<Duration>,
+    /// Whether it was said how changes are noticed.
+    greeted: bool,
 }
 
 impl Session<'_> {
     fn run(&mut self) {
         self.settings();
-        let mut greeted = false;
         loop {
             self.builds();
             if self.asked.to_stop() {
                 break;
             }
-            if !greeted {
-                greeted = true;
+            if !self.greeted {
+                self.greeted = true;
                 self.printer.note(&match self.watching.polls() {
                     None => "watching; Ctrl-C ends it".to_owned(),
                     Some(every) => format!("looking for changes every {} s; Ctrl-C ends it", every.as_secs()),
@@ -220,8 +222,9 @@ impl Session<'_> {
     fn say_problem(&mut self) {
         if let Some(problem) = self.watching.take_problem() {
             self.printer.drawn(&[problem], &SourceMap::default());
-            let every = self.watching.polls().unwrap_or_default();
-            self.printer.note(&format!("looking for changes every {} s instead", every.as_secs()));
+            if let Some(every) = self.watching.polls().filter(|_| self.greeted) {
+                self.printer.note(&format!("looking for changes every {} s instead", every.as_secs()));
+            }
         }
     }
 }
