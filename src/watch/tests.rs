@@ -350,6 +350,11 @@ fn git_is_waited_for() {
     assert_eq!(window.complete(true, |_| true), Some(REPOSITORY_QUIET));
     (0..100_000).step_by(100).for_each(|at| window.note(Sign::Written, Path::new("a"), ms(at)));
     assert_eq!(window.complete(true, |_| true), Some(BUSY));
+    let mut window = Window::default();
+    window.note(Sign::Written, Path::new("a"), ms(0));
+    window.complete(true, |_| true);
+    window.note(Sign::Written, Path::new("b"), ms(2_000));
+    assert_eq!(window.complete(false, |_| true), Some(ms(2_000) + QUIET), "it was at work until now");
     let mut place = Place::new(&["inventory/a.yaml", ".git/HEAD"]);
     place.plan();
     assert!(!place.plan.repository_is_busy());

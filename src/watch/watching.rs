@@ -180,7 +180,7 @@ impl Watching {
         let mut held_back: Option<Duration> = None;
         loop {
             let poll = self.polls().map(|poll| begun + poll);
-            let due = held_back.or_else(|| self.batch.window.due());
+            let due = self.batch.window.due().map(|due| due.max(held_back.unwrap_or_default()));
             // What began is ended first.
             let next = due.or([idle, poll].into_iter().flatten().min());
             let message = match next {
@@ -202,7 +202,7 @@ impl Watching {
                 }
                 continue;
             };
-            if due <= now {
+            if due <= now && held_back.is_none_or(|until| until <= now) {
                 let complete = self.complete();
                 if complete.is_some_and(|complete| now < complete) {
                     // Looked at again soon: git may be done, the file closed.

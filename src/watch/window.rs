@@ -21,6 +21,8 @@ pub(super) struct Window {
     span: Option<(Duration, Duration)>,
     /// Files that somebody is writing.
     open: BTreeSet<PathBuf>,
+    /// Whether git was at work since the batch began.
+    repository: bool,
 }
 
 impl Window {
@@ -51,10 +53,14 @@ impl Window {
     pub fn complete(&mut self, repository_busy: bool, writing: impl Fn(&Path) -> bool) -> Option<Duration> {
         let (first, last) = self.span?;
         self.open.retain(|path| writing(path));
-        Some(match (repository_busy, self.open.is_empty()) {
-            (true, _) => (last + REPOSITORY_QUIET).min(first + BUSY),
-            (false, false) => first + LONGEST,
-            (false, true) => (last + QUIET).min(first + LONGEST),
-        })
+        self.repository |= repository_busy;
+        // What git did is not over when its lock goes: the last events may still be on their way.
+        let longest = first + if self.repository { BUSY } else { LONGEST };
+        let quiet = match (repository_busy, self.open.is_empty()) {
+            (true, _) => last + REPOSITORY_QUIET,
+            (false, false) => last + LONGEST,
+            (false, true) => last + QUIET,
+        };
+        Some(quiet.min(longest))
     }
 }
