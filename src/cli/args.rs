@@ -131,7 +131,8 @@ pub(super) struct Build {
     /// Overwrite files at planned paths that provc did not write
     #[arg(long)]
     pub adopt: bool,
-    /// Go on: build again whenever an input changes, until Ctrl-C
+    /// Go on until Ctrl-C: build again 30 ms after the last change of an input, or once git is done with
+    /// the work tree
     #[arg(long, conflicts_with = "dry_run")]
     pub watch: bool,
     /// With --watch: look for changes every so often, where the kernel does not tell of them (network file

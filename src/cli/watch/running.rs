@@ -44,7 +44,7 @@ impl Running {
             action,
             told: Told::default(),
             pending: Some(Change::default()),
-            memory: Memory::default(),
+            memory: Memory::lasting(),
             unsaved: false,
             distrust: true,
             again: None,
