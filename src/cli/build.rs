@@ -38,6 +38,8 @@ pub(super) fn action(args: &Build, site: &Site) -> Action {
             ..output::Options::new(&site.out)
         },
         keep_going: args.keep_going,
+        verify: args.verify,
+        refresh_secrets: args.refresh_secrets,
     }
 }
 

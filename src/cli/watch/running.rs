@@ -87,6 +87,10 @@ impl Running {
         let hint = if self.distrust { Hint::Unknown } else { hint };
         let report = run_with(&self.site.inputs, &self.action, &mut self.memory, &hint);
         self.unsaved = true;
+        if let Action::Build { refresh_secrets, .. } = &mut self.action {
+            // Asked for once, not at every edit.
+            *refresh_secrets = false;
+        }
         self.distrust = !report.ok;
         // A full disk, a lock that another build holds: no input will change when that is over.
         let output = !report.ok && report.diagnostics.iter().any(|found| found.code.0.starts_with("PV08"));
