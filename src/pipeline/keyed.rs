@@ -114,7 +114,7 @@ fn digest(text: &str, key: &Key) -> Digest {
 
 /// The file of a secret, or those that its command names: the program and the arguments as far as they are
 /// paths of files, seen from the repository, where it runs.
-fn files(source: &Source, repository: &Path) -> Vec<PathBuf> {
+pub(super) fn files(source: &Source, repository: &Path) -> Vec<PathBuf> {
     match source {
         Source::Env(_) => Vec::new(),
         Source::File(path) => vec![path.clone()],

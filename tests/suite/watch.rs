@@ -303,10 +303,7 @@ fn settings_are_inputs_too() {
 
 #[test]
 fn whatever_a_build_reads_is_watched() {
-    let repository = repository();
-    let lines =
-        "lines:\n  alice: {number: '201', password: {file: ../keys/alice}, display_name: Alice Martin}\n";
-    repository.write("inventory/lines.yaml", lines);
+    let repository = with_secret();
     repository.write("keys/alice", "firstSecret1\n");
     repository.write("static/a/tone.wav", "first");
     repository.write("overrides/digium/plugin.yaml", "vars: {contacts_group: First}\n");
@@ -331,6 +328,54 @@ fn whatever_a_build_reads_is_watched() {
     watch.line("error[PV0314]");
     repository.write("keys/alice", "thirdSecret3\n");
     watch.file(&out("Digium/000fd3000001.cfg"), "thirdSecret3");
+    equals_a_clean_build(&repository);
+}
+
+fn with_secret() -> Repository {
+    let repository = repository();
+    let lines =
+        "lines:\n  alice: {number: '201', password: {file: ../keys/alice}, display_name: Alice Martin}\n";
+    repository.write("inventory/lines.yaml", lines);
+    repository
+}
+
+#[test]
+fn secrets_are_watched_although_the_first_build_writes_nothing() {
+    let repository = with_secret();
+    repository.write("keys/alice", "firstSecret1\n");
+    repository.provc(&["build"]).expect(0);
+    let mut watch = Watch::start(repository.path(), &[]);
+    repository.write("keys/alice", "secondSecret2\n");
+    watch.file(&repository.path().join(ALICE), "secondSecret2");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_waited_for() {
+    let repository = with_secret();
+    let mut command = support::command(repository.path(), &["build", "--watch"]);
+    let mut watch = Watch::spawn(&mut command);
+    watch.line("error[PV0314]");
+    watch.line("Ctrl-C ends it");
+    repository.write("keys/alice", "firstSecret1\n");
+    watch.file(&repository.path().join(ALICE), "firstSecret1");
+}
+
+#[test]
+fn a_secret_that_changes_together_with_more_is_asked_anew() {
+    let repository = with_secret();
+    repository.write("keys/alice", "firstSecret1\n");
+    repository.write("overrides/digium/plugin.yaml", "vars: {contacts_group: First}\n");
+    let mut watch = Watch::start(repository.path(), &[]);
+    for secret in ["secondSecret2", "thirdSecret3"] {
+        repository.write("overrides/digium/plugin.yaml", &format!("vars: {{contacts_group: {secret}}}\n"));
+        repository.write("keys/alice", &format!("{secret}\n"));
+        watch.file(&repository.path().join(ALICE), secret);
+        repository.write("inventory/broken.yaml", "lines: {");
+        watch.line("build failed");
+        repository.write("keys/alice", &format!("{secret}again\n"));
+        fs::remove_file(repository.path().join("inventory/broken.yaml")).unwrap();
+        watch.file(&repository.path().join(ALICE), &format!("{secret}again"));
+    }
     equals_a_clean_build(&repository);
 }
 

@@ -92,9 +92,11 @@ impl Running {
             *refresh_secrets = false;
         }
         self.distrust = !report.ok;
-        // A full disk, a lock that another build holds: no input will change when that is over.
-        let output = !report.ok && report.diagnostics.iter().any(|found| found.code.0.starts_with("PV08"));
-        self.again = output.then(|| {
+        // A full disk, a lock that another build holds, a vault that does not answer: no input will change
+        // when that is over.
+        let elsewhere = |code: &str| code.starts_with("PV08") || code == "PV0315";
+        let again = !report.ok && report.diagnostics.iter().any(|found| elsewhere(found.code.0));
+        self.again = again.then(|| {
             let wait = self.again.map_or(AGAIN, |(_, wait)| (wait * 2).min(SELDOM));
             (now + wait, wait)
         });
