@@ -125,8 +125,9 @@ impl Input {
     /// Compares it with what is there now.
     pub fn standing(&self, moment: Moment) -> Standing {
         let now = Stat::of(&self.path);
-        if now.is_some() && now == self.stat || now.is_none() && self.digest.is_none() && self.stat.is_none()
-        {
+        // One that is gone is never the same: that it has no stat says that its times proved nothing, not that
+        // there was no file.
+        if now.is_some() && now == self.stat {
             return Standing::Same;
         }
         let (Some(stat), Some(digest)) = (now, self.digest) else { return Standing::Changed };

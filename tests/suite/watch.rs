@@ -361,6 +361,17 @@ fn a_secret_that_is_not_there_is_waited_for() {
 }
 
 #[test]
+fn a_secret_that_goes_away_right_after_a_build_is_missed() {
+    let repository = with_secret();
+    // So young that its times prove nothing.
+    repository.write("keys/alice", "firstSecret1\n");
+    repository.provc(&["build"]).expect(0);
+    fs::remove_file(repository.path().join("keys/alice")).unwrap();
+    let output = repository.provc(&["build"]).expect(1);
+    assert!(output.stderr.contains("error[PV0314]"), "{}", output.stderr);
+}
+
+#[test]
 fn a_secret_that_changes_together_with_more_is_asked_anew() {
     let repository = with_secret();
     repository.write("keys/alice", "firstSecret1\n");
