@@ -87,7 +87,8 @@ impl SecretInput {
         let fetch = match self.source {
             Source::Env(_) => true,
             Source::Command(_) if refresh => true,
-            _ => self.files.iter().any(|file| file.standing(moment) != Standing::Same),
+            // It answered: a file that was not there when it was looked at went away since.
+            _ => self.files.iter().any(|file| file.was_absent() || file.standing(moment) != Standing::Same),
         };
         if !fetch {
             return Fate::Same;
