@@ -15,4 +15,6 @@ pub mod output;
 
 pub mod pipeline;
 
+pub mod watch;
+
 pub mod cli;

@@ -137,6 +137,15 @@ pub(super) struct Build {
     /// Run the commands of secrets again, although no file that they name has changed
     #[arg(long)]
     pub refresh_secrets: bool,
+    /// Go on until Ctrl-C: build again 30 ms after the last change of an input, or once git is done with
+    /// the work tree
+    #[arg(long, conflicts_with = "dry_run")]
+    pub watch: bool,
+    /// With --watch: look for changes every so often, where the kernel does not tell of them (network file
+    /// systems)
+    #[arg(long, value_name = "SECONDS", requires = "watch",
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub poll: Option<u32>,
 }
 
 /// What both check and build take.

@@ -19,7 +19,15 @@ pub(super) fn check(args: &Check, global: &Global, printer: &Printer) -> Status 
 
 /// Runs `build`.
 pub(super) fn build(args: &Build, global: &Global, printer: &Printer) -> Status {
-    each_site(global, printer, &args.work, "build", |site| Action::Build {
+    if args.watch {
+        return super::watch::run(args, global, printer);
+    }
+    each_site(global, printer, &args.work, "build", |site| action(args, site))
+}
+
+/// What `build` is to do for a site.
+pub(super) fn action(args: &Build, site: &Site) -> Action {
+    Action::Build {
         output: output::Options {
             state: site.state.clone(),
             group: site.group.clone(),
@@ -32,7 +40,7 @@ pub(super) fn build(args: &Build, global: &Global, printer: &Printer) -> Status 
         keep_going: args.keep_going,
         verify: args.verify,
         refresh_secrets: args.refresh_secrets,
-    })
+    }
 }
 
 /// Each site succeeds or fails by itself.
@@ -77,7 +85,8 @@ fn each_site(
     if ok { Status::Done } else { Status::Failed }
 }
 
-fn object(report: &Report, seconds: f64) -> Value {
+/// The report for programs.
+pub(super) fn object(report: &Report, seconds: f64) -> Value {
     let diagnostics = report.diagnostics.iter().map(|d| diagnostic::json(d, &report.sources));
     json!({
         "ok": report.ok,
@@ -93,8 +102,15 @@ fn object(report: &Report, seconds: f64) -> Value {
     })
 }
 
-fn tell(report: &Report, site: &Site, action: &Action, command: &str, seconds: f64, printer: &Printer) {
-    printer.diagnostics(&report.diagnostics, &report.sources);
+/// The report for people.
+pub(super) fn tell(
+    report: &Report,
+    site: &Site,
+    action: &Action,
+    command: &str,
+    seconds: f64,
+    printer: &Printer,
+) {
     let name = site.inputs.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     let devices = plural(report.devices, "device");
     let found = count(&report.diagnostics);
@@ -102,12 +118,7 @@ fn tell(report: &Report, site: &Site, action: &Action, command: &str, seconds: f
         Action::Build { output, .. } => (output.dry_run, output.out.display().to_string()),
         Action::Check => (false, String::new()),
     };
-    if printer.verbose {
-        let (wrote, removed) = if dry { ("would write", "would remove") } else { ("wrote", "removed") };
-        report.written.iter().for_each(|path| printer.note(&format!("{wrote} {path}")));
-        report.removed.iter().for_each(|path| printer.note(&format!("{removed} {path}")));
-    }
-    report.notes.iter().for_each(|note| printer.note(&format!("{name}note: {note}")));
+    details(report, &name, dry, printer);
     if !report.committed && !report.ok {
         let mut notes = report.diagnostics.iter().flat_map(|found| &found.notes);
         let left = if notes.any(|note| note.contains(output::PARTLY)) {
@@ -137,4 +148,16 @@ fn tell(report: &Report, site: &Site, action: &Action, command: &str, seconds: f
         format!("{name}{devices} checked{besides} ({time})")
     };
     printer.result(&format!("{summary}\n"));
+}
+
+/// The mistakes, the files if they are wanted, and the notes: all but the summary. `name` stands before the
+/// notes; `dry`: nothing was done.
+pub(super) fn details(report: &Report, name: &str, dry: bool, printer: &Printer) {
+    printer.diagnostics(&report.diagnostics, &report.sources);
+    if printer.verbose {
+        let (wrote, removed) = if dry { ("would write", "would remove") } else { ("wrote", "removed") };
+        report.written.iter().for_each(|path| printer.note(&format!("{wrote} {path}")));
+        report.removed.iter().for_each(|path| printer.note(&format!("{removed} {path}")));
+    }
+    report.notes.iter().for_each(|note| printer.note(&format!("{name}note: {note}")));
 }

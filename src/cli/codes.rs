@@ -12,3 +12,5 @@ pub const NO_SUCH_DEVICE: Code = Code("PV0003");
 pub const NOT_EMPTY: Code = Code("PV0004");
 /// Something cannot be written.
 pub const CANNOT_WRITE: Code = Code("PV0005");
+/// `build --watch` cannot begin: the directory, or the system, does not let it.
+pub const CANNOT_START: Code = Code("PV0006");

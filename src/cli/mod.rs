@@ -9,6 +9,7 @@ mod list;
 mod print;
 mod settings;
 mod show;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -12,8 +12,11 @@ use crate::pipeline;
 use crate::yaml::decode::{self, Fields};
 use crate::yaml::{self, Node};
 
+/// The file of settings where none is named.
+const USUAL: &str = "provc.yaml";
+
 /// Where one site's inputs and outputs are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Site {
     /// Its inputs.
     pub inputs: pipeline::Site,
@@ -46,12 +49,24 @@ pub(super) fn resolve(global: &Global) -> Result<Vec<Site>, (Diagnostics, Source
     if out.has_errors() { Err((out, sources)) } else { Ok(sites) }
 }
 
-fn sites(global: &Global, sources: &mut SourceMap, out: &mut Diagnostics) -> Vec<Site> {
-    let file = match &global.config {
+/// The file of settings, if it exists or was asked for.
+fn file(global: &Global) -> Option<PathBuf> {
+    match &global.config {
         Some(path) => Some(path.clone()),
-        None => Some(PathBuf::from("provc.yaml")).filter(|path| path.exists()),
-    };
-    let Some(file) = file else {
+        None => Some(PathBuf::from(USUAL)).filter(|path| path.exists()),
+    }
+}
+
+/// The paths on which the settings depend, whether they exist or not.
+pub(super) fn paths(global: &Global) -> Vec<PathBuf> {
+    let file = file(global).unwrap_or_else(|| USUAL.into());
+    let repository = file.parent().unwrap_or(Path::new(""));
+    let usual = ["plugins", "overrides", "static"].map(|path| repository.join(path));
+    usual.into_iter().chain([file.clone()]).collect()
+}
+
+fn sites(global: &Global, sources: &mut SourceMap, out: &mut Diagnostics) -> Vec<Site> {
+    let Some(file) = file(global) else {
         return no_such_site(global, &BTreeMap::new(), out)
             .unwrap_or_else(|| vec![site(None, Keys::default(), global, Path::new(""))]);
     };

@@ -172,6 +172,11 @@ impl Secrets {
         fetched.iter().filter_map(answered).collect()
     }
 
+    /// Every source asked so far, whether it answered or not.
+    pub fn asked(&self) -> Vec<Source> {
+        self.fetched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).keys().cloned().collect()
+    }
+
     /// Forgets what a source answered: it is asked again when its text is next needed.
     pub fn forget(&self, source: &Source) {
         self.fetched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(source);

@@ -80,6 +80,7 @@ pub(super) fn attempt(site: &Site, action: &Action, memory: &mut Memory, hint: &
         None => Delta::look(site, &mut state, memory, *refresh_secrets)?,
     };
     if delta.is_empty() && !verify {
+        memory.watched = watched(site, &state);
         let report = nothing_to_do(&state);
         settle(state, before, output, memory);
         return Some(report);

@@ -125,6 +125,11 @@ impl Input {
         self.digest
     }
 
+    /// Whether there was no such file.
+    pub fn was_absent(&self) -> bool {
+        self.absent
+    }
+
     /// Compares it with what is there now.
     pub fn standing(&self, moment: Moment) -> Standing {
         let now = Stat::of(&self.path);

@@ -87,7 +87,8 @@ impl SecretInput {
         let fetch = match self.source {
             Source::Env(_) => true,
             Source::Command(_) if refresh => true,
-            _ => self.files.iter().any(|file| file.standing(moment) != Standing::Same),
+            // It answered: a file that was not there when it was looked at went away since.
+            _ => self.files.iter().any(|file| file.was_absent() || file.standing(moment) != Standing::Same),
         };
         if !fetch {
             return Fate::Same;
@@ -114,7 +115,7 @@ fn digest(text: &str, key: &Key) -> Digest {
 
 /// The file of a secret, or those that its command names: the program and the arguments as far as they are
 /// paths of files, seen from the repository, where it runs.
-fn files(source: &Source, repository: &Path) -> Vec<PathBuf> {
+pub(super) fn files(source: &Source, repository: &Path) -> Vec<PathBuf> {
     match source {
         Source::Env(_) => Vec::new(),
         Source::File(path) => vec![path.clone()],

@@ -2,7 +2,7 @@
 //! one device's work.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
@@ -257,7 +257,9 @@ impl Watched {
 
     /// Adds files, unless a tree has them.
     pub(super) fn add<'p>(&mut self, files: impl Iterator<Item = &'p Path>) {
-        let inside = |path: &Path| self.trees.iter().any(|tree| path.starts_with(tree));
+        // `inventory/../keys/pin` is not inside of `inventory`.
+        let below = |rest: &Path| rest.components().all(|part| matches!(part, Component::Normal(_)));
+        let inside = |path: &Path| self.trees.iter().any(|tree| path.strip_prefix(tree).is_ok_and(below));
         let outside: Vec<PathBuf> = files.filter(|path| !inside(path)).map(Path::to_owned).collect();
         self.files.extend(outside);
     }

@@ -35,13 +35,13 @@ use self::inputs::Moment;
 use self::memory::Plugins;
 use self::remember::{Built, Inputs};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
-use crate::inventory::{self, Entry, Inventory, Resolver, summary};
+use crate::inventory::{self, Entry, Inventory, Resolver, Secrets, summary};
 use crate::output::{self, Artifact, Committed, Content, Failed, OutPath, Owner, Scope, Staged, Transaction};
 use crate::plugin::PluginSet;
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
     /// Its name under `sites`; none for a repository of one site.
     pub name: Option<String>,
@@ -161,7 +161,8 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     let Plugins { files, set, mut templates } = memory.load_plugins(site, moment, &mut problems);
     let clean = problems.is_empty();
     out.append(problems);
-    let (sources, secrets) = (std::mem::take(&mut memory.sources), std::mem::take(&mut memory.secrets));
+    // Whether what secrets answered before still holds, nobody looked: they are asked anew.
+    let (sources, secrets) = (std::mem::take(&mut memory.sources), Secrets::new(&site.repository));
     let mut loaded = Loaded { sources, inventory: joined, plugins: set, secrets };
 
     let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
@@ -211,6 +212,13 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     }
     report.ok = !out.has_errors();
     report.diagnostics = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
+    if !report.ok {
+        // What was asked in vain may be what has to change.
+        let asked = loaded.secrets.asked();
+        let files: Vec<PathBuf> =
+            asked.iter().flat_map(|source| keyed::files(source, &site.repository)).collect();
+        memory.watched.add(files.iter().map(PathBuf::as_path));
+    }
     memory.secrets = loaded.secrets;
     memory.keep_plugins(Plugins { files, set: loaded.plugins, templates }, clean);
     report.sources = memory.give_sources(loaded.sources, &report.diagnostics);

@@ -32,7 +32,7 @@ pub use shape::shapes;
 pub use shared::{SharedArtifact, Used, choose};
 
 /// What of a site's settings touches the files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// What a phone cannot do is left out with a warning, instead of an error.
     pub allow_unsupported: bool,

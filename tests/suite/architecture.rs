@@ -16,11 +16,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("render", &["diagnostic", "inventory", "plugin"]),
     ("output", &["diagnostic"]),
     ("pipeline", &["diagnostic", "yaml", "inventory", "plugin", "render", "output"]),
-    ("cli", &["diagnostic", "yaml", "inventory", "plugin", "render", "output", "pipeline"]),
+    ("watch", &["diagnostic", "pipeline"]),
+    ("cli", &["diagnostic", "yaml", "inventory", "plugin", "render", "output", "pipeline", "watch"]),
 ];
 
 /// Outside `output`, the files that may touch the disk: what loads, fetches secrets, looks for static files,
-/// reads the settings and writes a new repository.
+/// reads the settings, writes a new repository and finds what to watch.
 const DISK: &[&str] = &[
     "cli/init.rs",
     "cli/settings.rs",
@@ -30,6 +31,8 @@ const DISK: &[&str] = &[
     "pipeline/statics.rs",
     "plugin/set.rs",
     "plugin/source.rs",
+    "watch/lookup.rs",
+    "watch/plan.rs",
 ];
 
 /// The module, the path below src/ and the text of every source file but tests.

@@ -14,6 +14,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Codes without a fixture, because no repository alone brings them about, and the test that does.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("PV0006", "needs a directory that is gone", "a_directory_that_is_gone_is_told"),
     (
         "PV0607",
         "a missing model is told as PV0309 first; this is for callers of the library",
@@ -33,6 +34,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("PV0823", "needs a process without file descriptors", "known_errors_name_the_path_and_the_way_out"),
     ("PV0824", "longer names are refused before (PV0701)", "known_errors_name_the_path_and_the_way_out"),
     ("PV0825", "needs a failing disk", "known_errors_name_the_path_and_the_way_out"),
+    ("PV0901", "needs a kernel with few watches", "without_watches_it_looks_itself"),
 ];
 
 struct Declared {

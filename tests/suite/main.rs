@@ -29,4 +29,5 @@ mod secrets;
 mod servers;
 mod support;
 mod tree;
+mod watch;
 mod xml;
