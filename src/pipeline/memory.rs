@@ -3,12 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Progress;
 
 /// What one build leaves for the next one of the same site in the same process. An empty one is always
 /// right: it costs reading from disk what could have been kept.
 #[derive(Default)]
 pub struct Memory {
     watched: Watched,
+    progress: Arc<Progress>,
 }
 
 /// What is known of the inputs' changes since the last build with the same memory.
@@ -34,6 +38,11 @@ impl Memory {
     /// What the last build read, and where it looked: what has to be watched to see the next change.
     pub fn watched(&self) -> &Watched {
         &self.watched
+    }
+
+    /// How far the build at work with this memory is.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// Writes what was kept back while nothing urged: the state of the last build, for the next process.

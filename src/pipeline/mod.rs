@@ -4,27 +4,33 @@
 
 mod choose;
 mod collect;
+mod inputs;
 mod load;
 mod memory;
+mod merge;
+mod progress;
+mod shard;
 mod statics;
 mod view;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 pub use choose::Choices;
 pub use load::{Loaded, load};
 pub use memory::{Hint, Memory, Watched};
+pub use merge::merge;
+pub use progress::{Look, Phase, Progress};
 pub use view::{Seen, View};
 
 use self::collect::Collected;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::inventory::{Entry, Resolver};
-use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Scope, Transaction};
+use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Scope, Shard, Transaction};
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
@@ -58,6 +64,16 @@ pub enum Action {
         /// Whether the healthy devices are built although others have mistakes.
         keep_going: bool,
     },
+}
+
+impl Action {
+    /// Where files are written, and how.
+    pub fn output(&self) -> Option<&output::Options> {
+        match self {
+            Self::Check => None,
+            Self::Build { output, .. } => Some(output),
+        }
+    }
 }
 
 /// What came of it.
@@ -99,7 +115,9 @@ pub fn run(site: &Site, action: &Action) -> Report {
 /// Does it. A build compares its inputs with those of the last build and works on what differs; `memory`
 /// holds what that one left in this process, `hint` what is known of changes since.
 pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) -> Report {
-    let _ = (memory, hint);
+    let _ = hint;
+    let progress = Arc::clone(memory.progress());
+    progress.begin(Phase::Reading, 0);
     let mut out = Diagnostics::default();
     let mut loaded = load(site, &mut out);
     let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
@@ -111,11 +129,17 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
     check_extra(&loaded, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
-    let mut report = Report { devices: loaded.inventory.devices.len(), ..Report::default() };
+    let shard = action.output().and_then(|output| output.shard);
+    let devices = shard::count(shard, &loaded.inventory.devices);
+    let mut report = Report { devices, ..Report::default() };
     let transaction = match action {
         Action::Check => Some(Transaction::nowhere()),
         Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
-        Action::Build { output, .. } => Transaction::begin(output).map_err(|fault| out.push(*fault)).ok(),
+        Action::Build { output, .. } => Transaction::begin(&output::Options {
+            placing: progress.placing(),
+            ..output.clone()
+        })
+        .map_err(|fault| out.push(*fault)).ok(),
     };
     if let Some(transaction) = transaction {
         let work = Work {
@@ -124,16 +148,29 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
             renderer: &renderer,
             transaction: &transaction,
             caches: Mutex::default(),
+            shard,
+            progress: &progress,
         };
+        progress.begin(Phase::Rendering, devices);
         let stop = AtomicBool::new(out.has_errors() && !keep_going);
         let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
         out.append(std::mem::take(&mut all.diagnostics));
-        work.shared(&mut all, &mut out);
-        statics::stage(site, &transaction, &all.used, &mut all.staged, &mut out);
+        shard::used(shard, &choices, &mut all.used);
+        if shard.is_none_or(Shard::is_first) {
+            work.shared(&mut all, &mut out);
+            statics::stage(site, &transaction, &all.used, &mut all.staged, &mut out);
+        }
+        progress.begin(Phase::Writing, 0);
         let inputs_incomplete = loaded.inventory.incomplete;
         let failed = Failed { owners: std::mem::take(&mut all.failed), inputs_incomplete };
         if !out.has_errors() || keep_going {
-            finish(transaction, all, &failed, action, &mut report, &mut out);
+            let done = match shard {
+                Some(shard) => {
+                    shard::commit(transaction, shard, site, &loaded.inventory.devices, all, &failed)
+                }
+                None => transaction.commit(all.staged, &Scope::All(failed)),
+            };
+            finish(done, action, &mut report, &mut out);
         }
     }
     report.ok = !out.has_errors();
@@ -143,37 +180,38 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
 }
 
 fn finish(
-    transaction: Transaction,
-    all: Collected,
-    failed: &Failed,
+    done: Result<output::Report, Diagnostics>,
     action: &Action,
     report: &mut Report,
     out: &mut Diagnostics,
 ) {
-    match transaction.commit(all.staged, &Scope::All(failed.clone())) {
+    match done {
         Err(problems) => out.append(problems),
-        Ok(done) => {
-            out.append(done.warnings);
-            if matches!(action, Action::Check) {
-                return;
-            }
-            report.committed = true;
-            report.written = done.written.iter().map(ToString::to_string).collect();
-            report.removed = done.removed.iter().map(ToString::to_string).collect();
-            report.unchanged = done.unchanged;
-            report.changed = done
-                .changed_owners
-                .iter()
-                .filter_map(|owner| match owner {
-                    Owner::Device(id) => Some(id.clone()),
-                    _ => None,
-                })
-                .collect();
-            // Said when such files were made, not at every build.
-            if !report.written.is_empty() {
-                report.notes.extend(done.readers);
-            }
+        Ok(done) if matches!(action, Action::Check) => out.append(done.warnings),
+        Ok(done) => out.append(report.take(done)),
+    }
+}
+
+impl Report {
+    /// Takes over what a commit did; returns its warnings.
+    fn take(&mut self, done: output::Report) -> Diagnostics {
+        self.committed = true;
+        self.written = done.written.iter().map(ToString::to_string).collect();
+        self.removed = done.removed.iter().map(ToString::to_string).collect();
+        self.unchanged = done.unchanged;
+        self.changed = done
+            .changed_owners
+            .iter()
+            .filter_map(|owner| match owner {
+                Owner::Device(id) => Some(id.clone()),
+                _ => None,
+            })
+            .collect();
+        // Said when such files were made, not at every build.
+        if !self.written.is_empty() {
+            self.notes.extend(done.readers);
         }
+        done.warnings
     }
 }
 
@@ -208,6 +246,9 @@ struct Work<'a> {
     transaction: &'a Transaction,
     /// Caches that no thread uses at the moment: there are as many as threads.
     caches: Mutex<Vec<Cache>>,
+    /// Whose devices are worked on, if not all.
+    shard: Option<Shard>,
+    progress: &'a Progress,
 }
 
 impl Work<'_> {
@@ -215,17 +256,23 @@ impl Work<'_> {
     /// be committed, files are still made, for their mistakes, but no longer staged.
     fn devices(&self, entries: &[Entry], stop: &AtomicBool, keep_going: bool) -> Collected {
         let runs = entries.par_chunks(RUN).map(|entries| {
-            let mut collected = Collected::default();
+            let (mut collected, mut own) = (Collected::default(), 0);
             let idle = self.caches.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut cache = idle.unwrap_or_default();
             for entry in entries {
-                let owner = Owner::Device(entry.id.to_string());
+                let id = entry.id.to_string();
+                if self.shard.is_some_and(|shard| !shard.holds(&id)) {
+                    continue;
+                }
+                own += 1;
+                let owner = Owner::Device(id);
                 let staged = !stop.load(Ordering::Relaxed);
                 if self.device(entry, &owner, staged, &mut cache, &mut collected).is_none() {
                     collected.failed.insert(owner);
                     stop.fetch_or(!keep_going, Ordering::Relaxed);
                 }
             }
+            self.progress.add(own);
             cache.trim();
             self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
             collected
