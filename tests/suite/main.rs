@@ -24,6 +24,7 @@ mod render;
 mod resolve;
 mod secrets;
 mod servers;
+mod shards;
 mod support;
 mod tree;
 mod xml;
