@@ -139,11 +139,8 @@ pub(super) fn tell(
     }
     report.notes.iter().for_each(|note| printer.note(&format!("{name}note: {note}")));
     if !report.committed && !report.ok {
-        let left = if output.is_some() {
-            format!("; nothing in {durable_out} was changed")
-        } else {
-            String::new()
-        };
+        let left =
+            if output.is_some() { format!("; nothing in {durable_out} was changed") } else { String::new() };
         printer.error(&format!("{name}{command} failed: {found}{left}"));
         return;
     }

@@ -32,8 +32,7 @@ pub(super) fn run(args: &Merge, global: &Global, printer: &Printer) -> Status {
         let output = output::Options { placing: progress.placing(), ..options(args, site) };
         let trees: Vec<PartTree> =
             args.trees.iter().map(|out| PartTree { out: out.clone(), state: None }).collect();
-        let report =
-            progress::drawn(printer, &progress, || pipeline::merge(&output, args.shards, &trees));
+        let report = progress::drawn(printer, &progress, || pipeline::merge(&output, args.shards, &trees));
         let seconds = start.elapsed().as_secs_f64();
         ok &= report.ok;
         match (printer.format(), site.inputs.name.clone()) {

@@ -76,7 +76,8 @@ impl Inventory {
 /// passed over, as editors and git keep their own files there.
 pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnostics) -> Inventory {
     let found = find(directories, out);
-    let files: Vec<(FileId, &Found)> = found.files.iter().map(|file| (sources.reserve(&file.path), file)).collect();
+    let files: Vec<(FileId, &Found)> =
+        found.files.iter().map(|file| (sources.reserve(&file.path), file)).collect();
     let mut read = Vec::with_capacity(files.len());
     for file in read_files(&files) {
         if let Some(text) = file.text {

@@ -152,7 +152,8 @@ impl Summing {
             ("extends", EntryKind::Profile),
             ("contacts", EntryKind::Contacts),
         ] {
-            self.references.extend(layer.list(field).iter().filter_map(Item::text).map(|name| key(kind, name)));
+            self.references
+                .extend(layer.list(field).iter().filter_map(Item::text).map(|name| key(kind, name)));
         }
         if let Some(name) = layer.text("key_layout") {
             self.references.push(key(EntryKind::Layout, name));

@@ -9,18 +9,19 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::time::Duration;
 
+use rustix::fs::{FileType, Mode};
+
 use super::commit::Report;
 use super::errors::Fault;
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
 use super::memo::save;
 use super::part::{self, Part};
-use super::record::Record;
-use super::staging::{Staged, Staging, Standing, file_mode};
-use super::state::{
-    LOCK, Transaction, check_apart, check_out, make_directory, open_tree, state_directory,
-};
+use super::record::{Record, Stamp};
+use super::staging::{Staged, Staging, Standing};
+use super::state::{LOCK, Transaction, check_apart, check_out, make_directory, open_tree, state_directory};
 use super::table::Kind;
+use super::tree::Tree;
 use super::{Options, Owner, Scope, Shard, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
@@ -75,7 +76,8 @@ impl Transaction {
             part::forget(&self.state, others).map_err(one)?;
         }
         let place = self.place.clone();
-        let (report, committed) = self.commit_and_hold(staged, &Scope::Shard { owners, failed: part.failed })?;
+        let (report, committed) =
+            self.commit_and_hold(staged, &Scope::Shard { owners, failed: part.failed })?;
         if real && let Err(fault) = save(&place, Kind::Part.file(), &bytes) {
             let mut problems = report.warnings;
             problems.push(*fault);
@@ -91,7 +93,8 @@ impl Transaction {
         self.lock = Some(Lock::exclusive(&path, &options.command, options.lock_wait).map_err(one)?);
         let seen = mem::replace(&mut self.manifest, Manifest::empty());
         let journal = self.journal().map_err(one)?;
-        self.load(journal.is_some()).map_err(one)?;
+        let killed = journal.is_some();
+        self.load(killed).map_err(one)?;
         if let Some(journal) = journal {
             self.recover(&journal).map_err(one)?;
         }
@@ -101,9 +104,9 @@ impl Transaction {
         let mut problems = Diagnostics::default();
         for file in staged {
             let (before, now) = (seen.find(file.path.as_str()), self.manifest.find(file.path.as_str()));
-            if before.as_ref().map(look) != now.as_ref().map(look)
-                && let Err(problem) = self.meet(file, now)
-            {
+            // A build that did not end may have removed what its manifest still has.
+            let touched = killed || before.as_ref().map(look) != now.as_ref().map(look);
+            if touched && let Err(problem) = self.meet(file, now.is_some()) {
                 problems.push(problem);
             }
         }
@@ -111,22 +114,23 @@ impl Transaction {
     }
 
     /// Another build has been at a planned path since it was compared.
-    fn meet(&self, file: &mut Staged, now: Option<Record<'_>>) -> Result<(), Diagnostic> {
-        match now {
-            Some(now) if now.digest == file.digest && now.size == file.size => {
-                let temp = file.temp.take();
-                if let (Some(temp), Some(staging), Some(tree)) = (temp, &self.staging, &self.tree) {
-                    staging.discard(tree, &temp);
-                }
-                file.standing = Standing::Same { mode: file_mode(now.sensitive).bits(), group: true };
-                file.stamp = now.stamp;
-            }
-            _ if file.temp.is_none() => {
+    fn meet(&self, file: &mut Staged, known: bool) -> Result<(), Diagnostic> {
+        if file.temp.is_some() {
+            // Something stands there that was not met before, or nothing any more.
+            file.standing = match (known, file.standing) {
+                (_, Standing::Directory) => Standing::Directory,
+                (true, _) => Standing::Different,
+                (false, Standing::Same { .. } | Standing::Different) => Standing::Nothing,
+                (false, other) => other,
+            };
+            return Ok(());
+        }
+        match self.tree.as_ref().and_then(|tree| file.still(tree, self.group)) {
+            Some(standing) => file.standing = standing,
+            None => {
                 let message = format!("another build changed `{}` while this shard was at work", file.path);
                 return Err(Diagnostic::error(codes::OVERTAKEN, message).help("build this shard again"));
             }
-            Some(_) => file.standing = Standing::Different,
-            None => file.standing = Standing::Nothing,
         }
         Ok(())
     }
@@ -144,12 +148,27 @@ impl Transaction {
     }
 }
 
+impl Staged {
+    /// How a file with the right bytes stands now; none if it went or was written since it was looked at.
+    pub(super) fn still(&self, tree: &Tree, group: Option<u32>) -> Option<Standing> {
+        let stat = tree.look(self.path.as_str()).ok()??;
+        let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let same = |stamp: &Stamp| Stamp::new(&stat, 0).follows(stamp);
+        if !regular || u64::try_from(stat.st_size) != Ok(self.size) || !self.stamp.as_ref().is_none_or(same) {
+            return None;
+        }
+        let mode = Mode::from_raw_mode(stat.st_mode).bits();
+        Some(Standing::Same { mode, group: group.is_none_or(|group| group == stat.st_gid) })
+    }
+}
+
 /// What of a record says whether another build was at its file.
 fn look(record: &Record<'_>) -> ([u8; 20], u64, bool) {
     (record.digest, record.size, record.sensitive)
 }
 
 /// The only mistake.
+#[expect(clippy::boxed_local, reason = "errors of this module are boxed, and this is mapped over them")]
 pub(super) fn one(fault: Fault) -> Diagnostics {
     let mut problems = Diagnostics::default();
     problems.push(*fault);

@@ -153,7 +153,8 @@ impl Places {
     /// The shards of one build, all of them.
     fn choose(mut self, of: Option<u16>) -> Result<Vec<Found>, Diagnostics> {
         let mut problems = Diagnostics::default();
-        let counts = |shards: &mut dyn Iterator<Item = &Shard>| shards.map(|s| s.of()).collect::<BTreeSet<_>>();
+        let counts =
+            |shards: &mut dyn Iterator<Item = &Shard>| shards.map(|s| s.of()).collect::<BTreeSet<_>>();
         let mut known = counts(&mut self.ended.keys());
         if known.is_empty() {
             known = counts(&mut self.others.keys());
@@ -162,7 +163,8 @@ impl Places {
             (Some(of), ..) => of,
             (None, Some(of), 1) => *of,
             (None, None, _) => {
-                let looked: Vec<String> = self.looked.iter().map(|path| format!("`{}`", path.display())).collect();
+                let looked: Vec<String> =
+                    self.looked.iter().map(|path| format!("`{}`", path.display())).collect();
                 let message = format!("no shard was built in {}", looked.join(" or "));
                 let found = Diagnostic::error(codes::SHARDS_MISSING, message);
                 problems.push(found.help("build each of them with `provc build --shard i/n`, then merge"));
@@ -202,8 +204,11 @@ fn agree(shards: &[Found], problems: &mut Diagnostics) {
     for other in rest {
         let (ours, theirs) = (&first.part.inputs, &other.part.inputs);
         let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-        let differ: Vec<&str> =
-            names.into_iter().filter(|name| ours.get(*name) != theirs.get(*name)).map(String::as_str).collect();
+        let differ: Vec<&str> = names
+            .into_iter()
+            .filter(|name| ours.get(*name) != theirs.get(*name))
+            .map(String::as_str)
+            .collect();
         if !differ.is_empty() {
             let message = format!(
                 "{} was made from other inputs than {}: they differ in {}",
@@ -291,7 +296,7 @@ impl Planned<'_> {
         let (Some(known), Ok(path)) = (known, OutPath::new(record.path)) else {
             return Err(self.changed(&transaction.options.out));
         };
-        Ok(Staged {
+        let mut staged = Staged {
             path,
             owner: record.owner.to_owner(),
             digest: known.digest,
@@ -302,7 +307,10 @@ impl Planned<'_> {
             stamp: known.stamp,
             claims: Vec::new(),
             tighten: false,
-        })
+        };
+        let still = transaction.tree.as_ref().and_then(|tree| staged.still(tree, transaction.group));
+        staged.standing = still.ok_or_else(|| self.changed(&transaction.options.out))?;
+        Ok(staged)
     }
 
     /// A file in a tree of its shard's own.

@@ -52,7 +52,8 @@ struct Written {
 impl Part {
     /// The file. Each path stands in it once, with all owners that this shard has for it.
     pub(super) fn encode(&self, staged: &[Staged]) -> Vec<u8> {
-        let failed = self.failed.owners.iter().map(|owner| (owner.as_ref().kind(), owner.as_ref().id().to_owned()));
+        let failed =
+            self.failed.owners.iter().map(|owner| (owner.as_ref().kind(), owner.as_ref().id().to_owned()));
         let written = Written {
             shard: self.shard.index(),
             of: self.shard.of(),

@@ -18,11 +18,11 @@ use super::errors::{Fault, system};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
 use super::memo::{Committed, ManifestCache};
+use super::path::TEMP_PREFIX;
 use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
 use super::table::{Entry, Kind, Table};
 use super::tree::{Tree, gone_is_none, names};
-use super::path::TEMP_PREFIX;
 use super::{Artifact, Options, Scope, Shard, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 

@@ -135,11 +135,11 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
     let transaction = match action {
         Action::Check => Some(Transaction::nowhere()),
         Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
-        Action::Build { output, .. } => Transaction::begin(&output::Options {
-            placing: progress.placing(),
-            ..output.clone()
-        })
-        .map_err(|fault| out.push(*fault)).ok(),
+        Action::Build { output, .. } => {
+            Transaction::begin(&output::Options { placing: progress.placing(), ..output.clone() })
+                .map_err(|fault| out.push(*fault))
+                .ok()
+        }
     };
     if let Some(transaction) = transaction {
         let work = Work {

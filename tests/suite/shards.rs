@@ -120,7 +120,11 @@ fn edits_and_removals_go_through_shards_as_through_a_build() {
     let between = contents(&repository.path().join("out"));
     assert!(between.contains_key("acme/desk/own.txt") && between["acme/all.txt"] == old["acme/all.txt"]);
     let merge = repository.provc(&["merge"]).expect(1);
-    assert!(merge.stderr.contains("error[PV0811]") && merge.stderr.contains("--allow-removals"), "{}", merge.stderr);
+    assert!(
+        merge.stderr.contains("error[PV0811]") && merge.stderr.contains("--allow-removals"),
+        "{}",
+        merge.stderr
+    );
     assert_same(&between, &contents(&repository.path().join("out")));
     let dry = repository.provc(&["merge", "--allow-removals", "--dry-run", "--format", "json"]).expect(0);
     assert_same(&between, &contents(&repository.path().join("out")));
@@ -200,7 +204,10 @@ fn a_killed_shard_is_built_again_and_merged() {
     repository.provc(&["build", "--out", "whole"]).expect(0);
     sharded(&repository, 3);
     repository.provc(&["merge"]).expect(0);
-    repository.write("inventory/site.yaml", &site.replace("secret1", "{command: [sh, -c, 'sleep 3; echo secret1']}"));
+    repository.write(
+        "inventory/site.yaml",
+        &site.replace("secret1", "{command: [sh, -c, 'sleep 3; echo secret1']}"),
+    );
     let mut build = command(repository.path(), &["build", "--shard", "2/3"]);
     let mut build = build.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let lock = repository.path().join(".out.provc/shard-2-of-3/lock");
@@ -236,7 +243,8 @@ fn a_killed_shard_is_built_again_and_merged() {
 fn a_dry_run_of_a_shard_tells_its_part() {
     let repository = fleet();
     let dry = |shard: &str| {
-        let output = repository.provc(&["build", "--shard", shard, "--dry-run", "--format", "json"]).expect(0);
+        let output =
+            repository.provc(&["build", "--shard", shard, "--dry-run", "--format", "json"]).expect(0);
         (output.json()["devices"].as_u64().unwrap(), counts(&output)[0])
     };
     let (one, two) = (dry("1/2"), dry("2/2"));
@@ -289,7 +297,8 @@ fn the_documented_rule_is_the_real_one() {
         // All 64 bits do not fit into a shell's number; the upper and the lower half do.
         let low: u64 = run(shell.args(["-c", &script])).stdout.trim().parse().unwrap();
         let script = script.replace("9-16", "1-8");
-        let high: u64 = run(std::process::Command::new("sh").args(["-c", &script])).stdout.trim().parse().unwrap();
+        let high: u64 =
+            run(std::process::Command::new("sh").args(["-c", &script])).stdout.trim().parse().unwrap();
         let index = ((high << 32 | low) % of + 1) as u16;
         assert!(Shard::new(index, of as u16).unwrap().holds(id));
     }

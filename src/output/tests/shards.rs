@@ -207,7 +207,10 @@ fn shards_of_different_inputs_are_told_apart() {
     assert_eq!(found, codes::SHARDS_DIFFER);
     let expected = "shard 2 of 2 was made from other inputs than shard 1 of 2: they differ in the inventory";
     assert!(message.contains(expected), "{message}");
-    assert_eq!(listing(&site.options.out), before.into_iter().filter(|f| f.0.starts_with(&site.options.out)).collect());
+    assert_eq!(
+        listing(&site.options.out),
+        before.into_iter().filter(|f| f.0.starts_with(&site.options.out)).collect()
+    );
 }
 
 #[test]
@@ -401,6 +404,37 @@ fn failed_owners_of_any_shard_keep_their_files() {
     assert_eq!((site.read("a"), site.read("b")), ("2".into(), "1".into()));
 }
 
+/// A killed shard had already removed a file that its manifest still has, and that another shard found equal.
+#[test]
+fn what_a_killed_shard_removed_is_not_taken_for_granted() {
+    let site = Site::new();
+    site.build(&[file("a", "1", device(1)), file("b", "1", device(1)), file("x", "1", device(1))]).unwrap();
+    let taking = file("x", "1", device(2));
+    let begin = || {
+        let transaction = Transaction::begin(&options(&site, shard(2, 2))).unwrap();
+        let staged = vec![transaction.stage(&taking).unwrap()];
+        (transaction, staged)
+    };
+    let (transaction, staged) = begin();
+    let commit = || site.shard(1, 2, &[file("c", "1", device(1))]).map(|_| ());
+    assert!(stopping(Stop::Crash(4), commit).is_none());
+    assert!(!site.out("x").exists());
+    let commit = |transaction: Transaction, staged| {
+        transaction.commit_shard(staged, [device(2)].into(), part(shard(2, 2), "same"))
+    };
+    assert_eq!(only(commit(transaction, staged)).code, codes::OVERTAKEN);
+    let (transaction, staged) = begin();
+    commit(transaction, staged).unwrap();
+    assert!(code(site.merge()).1.contains("shard 1 of 2 is missing"));
+    site.shard(1, 2, &[file("c", "1", device(1))]).unwrap();
+    site.merge().unwrap();
+    assert_eq!(texts(&site.options.out).len(), 2);
+    // Nor is anything else that is not as it was when its shard ended.
+    site.put("x", "edited");
+    let (found, message) = code(site.merge());
+    assert!(found == codes::OVERTAKEN && message.contains("no longer what shard 2 of 2 wrote"), "{message}");
+}
+
 /// What each of four devices plans: text and secrecy by path. Devices 0 and 1 are the first shard's.
 type World = Vec<BTreeMap<String, (u8, bool)>>;
 
@@ -421,7 +455,8 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let plans = proptest::collection::btree_map(0..4usize, plan, 0..4);
     let crash = proptest::option::weighted(0.3, 0..6usize);
     let edit = (plans, any::<bool>(), crash, proptest::bool::weighted(0.1));
-    let edit = edit.prop_map(|(plans, second_first, crash, whole)| Edit { plans, second_first, crash, whole });
+    let edit =
+        edit.prop_map(|(plans, second_first, crash, whole)| Edit { plans, second_first, crash, whole });
     proptest::collection::vec(edit, 1..8)
 }
 
