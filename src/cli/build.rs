@@ -33,6 +33,8 @@ pub(super) fn build(args: &Build, global: &Global, printer: &Printer) -> Status 
             ..waiting(args.shard, &site.out)
         },
         keep_going: args.keep_going,
+        verify: args.verify,
+        refresh_secrets: args.refresh_secrets,
     })
 }
 

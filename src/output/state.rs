@@ -74,7 +74,10 @@ impl Transaction {
     ///
     /// Errors: as [`Transaction::begin`].
     pub fn begin_with(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
-        Self::start(options, Some(cache).filter(|_| !options.dry_run))
+        match options.shard {
+            Some(_) => Self::begin(options),
+            None => Self::start(options, Some(cache).filter(|_| !options.dry_run)),
+        }
     }
 
     fn start(options: &Options, cache: Option<&ManifestCache>) -> Result<Self, Fault> {

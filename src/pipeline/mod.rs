@@ -4,12 +4,20 @@
 
 mod choose;
 mod collect;
+mod fingerprint;
+mod incremental;
+mod index;
 mod inputs;
+mod keyed;
 mod load;
 mod memory;
 mod merge;
+mod partly;
 mod progress;
+mod reach;
+mod remember;
 mod shard;
+mod state;
 mod statics;
 mod view;
 
@@ -28,9 +36,13 @@ pub use progress::{Look, Phase, Progress};
 pub use view::{Seen, View};
 
 use self::collect::Collected;
+use self::inputs::Moment;
+use self::memory::Plugins;
+use self::remember::{Built, Inputs};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
-use crate::inventory::{Entry, Resolver};
-use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Scope, Shard, Transaction};
+use crate::inventory::{self, Entry, Inventory, Resolver, summary};
+use crate::output::{self, Artifact, Committed, Content, Failed, OutPath, Owner, Scope, Shard, Transaction};
+use crate::plugin::PluginSet;
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
@@ -63,6 +75,10 @@ pub enum Action {
         output: output::Options,
         /// Whether the healthy devices are built although others have mistakes.
         keep_going: bool,
+        /// Whether out/ itself is looked at and repaired although no input changed.
+        verify: bool,
+        /// Whether commands of secrets run although nothing says that they would answer otherwise.
+        refresh_secrets: bool,
     },
 }
 
@@ -73,6 +89,11 @@ impl Action {
             Self::Check => None,
             Self::Build { output, .. } => Some(output),
         }
+    }
+
+    /// A plain build.
+    pub fn build(output: output::Options) -> Self {
+        Self::Build { output, keep_going: false, verify: false, refresh_secrets: false }
     }
 }
 
@@ -115,20 +136,61 @@ pub fn run(site: &Site, action: &Action) -> Report {
 /// Does it. A build compares its inputs with those of the last build and works on what differs; `memory`
 /// holds what that one left in this process, `hint` what is known of changes since.
 pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) -> Report {
-    let _ = hint;
-    let progress = Arc::clone(memory.progress());
-    progress.begin(Phase::Reading, 0);
+    memory.progress().begin(Phase::Reading, 0);
+    memory.secrets.run_in(&site.repository);
+    memory.secrets.forget_failures();
+    if memory.watched == Watched::default() {
+        memory.watched = Watched::of(site);
+    }
+    // What a hint leaves out is as it was at the last run, which need not be the last that succeeded.
+    let hint = if memory.succeeded { hint } else { &Hint::Unknown };
+    let partly = match action {
+        // One part of many is always made whole: nothing is kept for another one.
+        Action::Build { output, .. } if !output.dry_run && !output.adopt && output.shard.is_none() => {
+            incremental::attempt(site, action, memory, hint)
+        }
+        _ => None,
+    };
+    let report = partly.unwrap_or_else(|| whole(site, action, memory));
+    memory.succeeded = report.ok && report.committed;
+    report
+}
+
+/// Reads, makes and compares everything.
+fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     let mut out = Diagnostics::default();
-    let mut loaded = load(site, &mut out);
+    let building = match action {
+        Action::Build { output, .. } => {
+            Some(output).filter(|output| !output.dry_run && output.shard.is_none())
+        }
+        Action::Check => None,
+    };
+    let mut inputs = building.map(|_| Inputs::begin(site));
+    let moment = Moment::now();
+    let found = inventory::find(&site.inventory, &mut out);
+    let parsed = memory.parse(&found.files, building.is_some(), moment, &mut out);
+    if let Some(inputs) = &mut inputs {
+        inputs.inventory(&parsed);
+    }
+    let mut joined = inventory::join(parsed.into_iter().map(|parsed| parsed.file).collect(), &mut out);
+    joined.cannot_see_all(&found);
+    let mut problems = Diagnostics::default();
+    let Plugins { files, set, mut templates } = memory.load_plugins(site, moment, &mut problems);
+    let clean = problems.is_empty();
+    out.append(problems);
+    let (sources, secrets) = (std::mem::take(&mut memory.sources), std::mem::take(&mut memory.secrets));
+    let mut loaded = Loaded { sources, inventory: joined, plugins: set, secrets };
+
     let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
     resolver.check_layers(&mut out);
     let choices = Choices::make(&resolver, &loaded.inventory.devices, &loaded.plugins);
-    let templates = choices.templates(&mut loaded.sources, &mut out);
+    choices.templates(&mut templates, &mut loaded.sources, &mut out);
     let renderer = Renderer { secrets: &loaded.secrets, templates: &templates, options: &site.render };
     check_options(site, &loaded, &mut out);
-    check_extra(&loaded, &mut out);
+    check_extra(&loaded.inventory, &loaded.plugins, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
+    let progress = Arc::clone(memory.progress());
     let shard = action.output().and_then(|output| output.shard);
     let devices = shard::count(shard, &loaded.inventory.devices);
     let mut report = Report { devices, ..Report::default() };
@@ -136,9 +198,8 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
         Action::Check => Some(Transaction::nowhere()),
         Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
         Action::Build { output, .. } => {
-            Transaction::begin(&output::Options { placing: progress.placing(), ..output.clone() })
-                .map_err(|fault| out.push(*fault))
-                .ok()
+            let output = output::Options { placing: progress.placing(), ..output.clone() };
+            Transaction::begin_with(&output, &memory.manifest).map_err(|fault| out.push(*fault)).ok()
         }
     };
     if let Some(transaction) = transaction {
@@ -158,38 +219,57 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
         shard::used(shard, &choices, &mut all.used);
         if shard.is_none_or(Shard::is_first) {
             work.shared(&mut all, &mut out);
-            statics::stage(site, &transaction, &all.used, &mut all.staged, &mut out);
+            statics::stage_plugins(site, &transaction, &all.used, &mut all.staged, &mut out);
+            statics::stage_site(site, &transaction, &mut all.staged, &mut out);
         }
         progress.begin(Phase::Writing, 0);
         let inputs_incomplete = loaded.inventory.incomplete;
         let failed = Failed { owners: std::mem::take(&mut all.failed), inputs_incomplete };
         if !out.has_errors() || keep_going {
-            let done = match shard {
+            let entries = &loaded.inventory.devices;
+            let held = match shard {
                 Some(shard) => {
-                    shard::commit(transaction, shard, site, &loaded.inventory.devices, all, &failed)
+                    let done = shard::commit(transaction, shard, site, entries, &mut all, failed);
+                    out.append(done.map_or_else(|problems| problems, |done| report.take(done)));
+                    None
                 }
-                None => transaction.commit(all.staged, &Scope::All(failed)),
+                None => {
+                    let staged = std::mem::take(&mut all.staged);
+                    let done = transaction.commit_and_hold(staged, &Scope::All(failed));
+                    finish(done, action, &mut report, &mut out)
+                }
             };
-            finish(done, action, &mut report, &mut out);
+            if let (Some(held), Some(output), Some(inputs)) = (held, building, inputs)
+                && !out.has_errors()
+            {
+                let built =
+                    Built { all: &all, plugins: &loaded.plugins, secrets: &loaded.secrets, warnings: &out };
+                inputs.end(site, output, &files, &built, memory, &held);
+            }
         }
     }
     report.ok = !out.has_errors();
     report.diagnostics = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
-    report.sources = loaded.sources;
+    memory.secrets = loaded.secrets;
+    memory.keep_plugins(Plugins { files, set: loaded.plugins, templates }, clean);
+    report.sources = memory.give_sources(loaded.sources, &report.diagnostics);
     report
 }
 
+/// Tells what was committed; nothing if that failed. What a check would commit goes nowhere.
 fn finish(
-    done: Result<output::Report, Diagnostics>,
+    done: Result<(output::Report, Committed), Diagnostics>,
     action: &Action,
     report: &mut Report,
     out: &mut Diagnostics,
-) {
-    match done {
-        Err(problems) => out.append(problems),
-        Ok(done) if matches!(action, Action::Check) => out.append(done.warnings),
-        Ok(done) => out.append(report.take(done)),
+) -> Option<Committed> {
+    let (done, held) = done.map_err(|problems| out.append(problems)).ok()?;
+    if matches!(action, Action::Check) {
+        out.append(done.warnings);
+        return None;
     }
+    out.append(report.take(done));
+    Some(held)
 }
 
 impl Report {
@@ -199,14 +279,11 @@ impl Report {
         self.written = done.written.iter().map(ToString::to_string).collect();
         self.removed = done.removed.iter().map(ToString::to_string).collect();
         self.unchanged = done.unchanged;
-        self.changed = done
-            .changed_owners
-            .iter()
-            .filter_map(|owner| match owner {
-                Owner::Device(id) => Some(id.clone()),
-                _ => None,
-            })
-            .collect();
+        let devices = done.changed_owners.iter().filter_map(|owner| match owner {
+            Owner::Device(id) => Some(id.clone()),
+            _ => None,
+        });
+        self.changed = devices.collect();
         // Said when such files were made, not at every build.
         if !self.written.is_empty() {
             self.notes.extend(done.readers);
@@ -231,10 +308,10 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
 }
 
 /// Extra parameters stand under the name of a family, in any layer.
-fn check_extra(loaded: &Loaded, out: &mut Diagnostics) {
-    let families: BTreeSet<&str> = loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect();
-    let profiles = loaded.inventory.profiles.values().map(|profile| &profile.value);
-    for layer in profiles.chain(loaded.inventory.devices.iter().map(|entry| &entry.layer)) {
+fn check_extra(inventory: &Inventory, plugins: &PluginSet, out: &mut Diagnostics) {
+    let families: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+    let profiles = inventory.profiles.values().map(|profile| &profile.value);
+    for layer in profiles.chain(inventory.devices.iter().map(|entry| &entry.layer)) {
         render::check_families(layer, &families, out);
     }
 }
@@ -288,10 +365,13 @@ impl Work<'_> {
         cache: &mut Cache,
         collected: &mut Collected,
     ) -> Option<()> {
+        let device = self.resolver.device(entry, &mut collected.diagnostics);
+        let choice = self.choices.of(&device, &mut collected.diagnostics)?;
+        if let Owner::Device(id) = owner {
+            let key = summary::key(summary::EntryKind::Device, id);
+            collected.note(&choice.plugin, &choice.model().name, key);
+        }
         let out = &mut collected.diagnostics;
-        let device = self.resolver.device(entry, out);
-        let choice = self.choices.of(&device, out)?;
-        collected.used.add(&choice.plugin, &choice.model().name);
         let artifacts = self.renderer.device(&device, choice, cache, out)?;
         for artifact in artifacts {
             let path = OutPath::new(&artifact.path).map_err(|problem| {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::collect::Collected;
-use super::{Choices, Site, inputs};
+use super::{Choices, Site, fingerprint};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::Entry;
 use crate::output::{self, Failed, Owner, Part, Shard, Transaction};
@@ -31,8 +31,8 @@ pub(super) fn commit(
     shard: Shard,
     site: &Site,
     entries: &[Entry],
-    all: Collected,
-    failed: &Failed,
+    all: &mut Collected,
+    failed: Failed,
 ) -> Result<output::Report, Diagnostics> {
     let ids = entries.iter().map(|entry| entry.id.to_string());
     let mut owners: BTreeSet<Owner> = ids.filter(|id| shard.holds(id)).map(Owner::Device).collect();
@@ -41,6 +41,7 @@ pub(super) fn commit(
         owners.insert(Owner::Static);
         owners.extend(all.used.plugins().map(|plugin| Owner::Plugin(plugin.id().to_owned())));
     }
-    let part = Part { shard, inputs: inputs::inputs(site), devices, failed: failed.clone() };
-    transaction.commit_shard(all.staged, owners, part)
+    let staged = std::mem::take(&mut all.staged);
+    let part = Part { shard, inputs: fingerprint::fingerprint(site), devices, failed };
+    transaction.commit_shard(staged, owners, part)
 }
