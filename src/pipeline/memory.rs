@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::Site;
 use super::index::{INDEX, Index};
 use super::inputs::{Input, Moment, Standing, Stat, sha1};
-use super::progress::Progress;
+use super::progress::{Phase, Progress};
 use super::state::{STATE, State};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap};
 use crate::inventory::summary::Summary;
@@ -160,6 +160,8 @@ impl Memory {
             .iter()
             .map(|found| (found, kept(self, found).ok_or_else(|| self.sources.reserve(&found.path))))
             .collect();
+        let progress = Arc::clone(&self.progress);
+        progress.begin(Phase::Reading, files.iter().filter(|(_, kept)| kept.is_err()).count());
         let read: Vec<(Parsed, Option<inventory::ReadFile>)> = files
             .into_par_iter()
             .map(|(found, kept)| match kept {
@@ -170,6 +172,7 @@ impl Memory {
                     let digest = read.text.as_ref().filter(|_| summaries).map(|text| sha1(text.as_bytes()));
                     let input = Input::read(&found.path, stat, moment, digest);
                     let file = std::mem::take(&mut read.file);
+                    progress.add(1);
                     let summary = if summaries { file.summary() } else { Summary::default() };
                     (Parsed { found: found.clone(), input, file, summary }, Some(read))
                 }

@@ -231,6 +231,7 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
                 Some(shard) => {
                     let done = shard::commit(transaction, shard, site, entries, &mut all, failed);
                     out.append(done.map_or_else(|problems| problems, |done| report.take(done)));
+                    report.notes.extend(shard::next(shard, &report));
                     None
                 }
                 None => {

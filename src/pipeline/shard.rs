@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::collect::Collected;
-use super::{Choices, Site, fingerprint};
+use super::{Choices, Report, Site, fingerprint};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::Entry;
 use crate::output::{self, Failed, Owner, Part, Shard, Transaction};
@@ -23,6 +23,12 @@ pub(super) fn used(shard: Option<Shard>, choices: &Choices, used: &mut Used) {
     if shard.is_some() {
         *used = choices.used();
     }
+}
+
+/// What is left to be done once a shard ended well.
+pub(super) fn next(shard: Shard, report: &Report) -> Option<String> {
+    let next = || format!("this was {shard}; `provc merge --shards {}` joins them all", shard.of());
+    report.committed.then(next)
 }
 
 /// Commits what was made of a shard.

@@ -135,6 +135,22 @@ fn edits_and_removals_go_through_shards_as_through_a_build() {
     assert_eq!(counts(&repository.provc(&["build", "--format", "json"]).expect(0))[0], 0);
 }
 
+/// What the build before left for the next one says nothing of what a shard did since.
+#[test]
+fn a_build_after_a_shard_without_a_merge_sees_what_the_shard_wrote() {
+    let repository = fleet();
+    repository.provc(&["build"]).expect(0);
+    let before = plain(&repository.path().join("out"));
+    let site = repository.read("inventory/site.yaml");
+    repository.write("inventory/site.yaml", &site.replace("192.0.2.10", "192.0.2.11"));
+    repository.provc(&["build", "--shard", "2/2"]).expect(0);
+    assert_ne!(before, plain(&repository.path().join("out")));
+    repository.write("inventory/site.yaml", &site);
+    let build = repository.provc(&["build", "--format", "json"]).expect(0);
+    assert!(counts(&build)[0] > 0);
+    assert_same(&before, &plain(&repository.path().join("out")));
+}
+
 #[test]
 fn a_merge_refuses_what_is_not_one_build() {
     let repository = fleet();

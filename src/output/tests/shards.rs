@@ -331,6 +331,35 @@ fn what_a_killed_shard_left_is_cleared_away() {
 }
 
 #[test]
+fn shards_with_their_state_on_another_file_system() {
+    let Some((mut site, _other)) = places::two_file_systems() else {
+        return skip("/dev/shm is no other file system");
+    };
+    site.options.allow_removals = true;
+    let files = |n: usize| [file("d/all", "1", device(n)), secret(&format!("d/{n}"), "1", device(n))];
+    let clean = Site::new();
+    clean.build(&[files(1), files(2)].concat()).unwrap();
+    site.build(&[file("d/old", "1", device(3))]).unwrap();
+    // Both have temporaries in out/, under names of their own.
+    let begun = [1, 2].map(|n: u16| {
+        let transaction = Transaction::begin(&options(&site, shard(n, 2))).unwrap();
+        let staged = files(n.into()).map(|artifact| transaction.stage(&artifact).unwrap());
+        (transaction, staged, n)
+    });
+    assert_eq!(texts(&site.options.out).len(), 5);
+    // Neither a whole build nor the other shard sweeps them away.
+    site.build(&[file("d/old", "2", device(3))]).unwrap();
+    assert_eq!(texts(&site.options.out).len(), 5);
+    for (transaction, staged, n) in begun {
+        let owners = [device(n.into())].into();
+        transaction.commit_shard(staged.into(), owners, part(shard(n, 2), "same")).unwrap();
+    }
+    site.merge().unwrap();
+    assert_eq!(site.whole(), clean.whole());
+    assert!(!site.state().join("shard-1-of-2/temporaries-in-out").exists());
+}
+
+#[test]
 fn separate_trees_are_brought_together() {
     let place = Site::new();
     let tree = |n: usize| {
