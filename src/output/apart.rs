@@ -22,7 +22,7 @@ use super::staging::{Staged, Staging, Standing};
 use super::state::{LOCK, Transaction, check_apart, check_out, make_directory, open_tree, state_directory};
 use super::table::Kind;
 use super::tree::Tree;
-use super::{Options, Owner, Scope, Shard, accounts, codes};
+use super::{Options, Owner, Scope, Shard, accounts, codes, content};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 impl Transaction {
@@ -113,25 +113,27 @@ impl Transaction {
         if problems.has_errors() { Err(problems) } else { Ok(()) }
     }
 
-    /// Another build has been at a planned path since it was compared.
+    /// Another build has been at a planned path since it was compared: mostly a shard that plans the same file.
     fn meet(&self, file: &mut Staged, known: bool) -> Result<(), Diagnostic> {
-        if file.temp.is_some() {
-            // Something stands there that was not met before, or nothing any more.
-            file.standing = match (known, file.standing) {
-                (_, Standing::Directory) => Standing::Directory,
-                (true, _) => Standing::Different,
-                (false, Standing::Same { .. } | Standing::Different) => Standing::Nothing,
-                (false, other) => other,
-            };
+        if let Some(tree) = &self.tree
+            && file.look_again(tree, self.group)
+        {
+            if let (Some(temp), Some(staging)) = (file.temp.take(), &self.staging) {
+                staging.discard(tree, &temp);
+            }
             return Ok(());
         }
-        match self.tree.as_ref().and_then(|tree| file.still(tree, self.group)) {
-            Some(standing) => file.standing = standing,
-            None => {
-                let message = format!("another build changed `{}` while this shard was at work", file.path);
-                return Err(Diagnostic::error(codes::OVERTAKEN, message).help("build this shard again"));
-            }
+        if file.temp.is_none() {
+            let message = format!("another build changed `{}` while this shard was at work", file.path);
+            return Err(Diagnostic::error(codes::OVERTAKEN, message).help("build this shard again"));
         }
+        // Something stands there that was not met before, or nothing any more.
+        file.standing = match (known, file.standing) {
+            (_, Standing::Directory) => Standing::Directory,
+            (true, _) => Standing::Different,
+            (false, Standing::Same { .. } | Standing::Different) => Standing::Nothing,
+            (false, other) => other,
+        };
         Ok(())
     }
 
@@ -149,16 +151,25 @@ impl Transaction {
 }
 
 impl Staged {
-    /// How a file with the right bytes stands now; none if it went or was written since it was looked at.
-    pub(super) fn still(&self, tree: &Tree, group: Option<u32>) -> Option<Standing> {
-        let stat = tree.look(self.path.as_str()).ok()??;
+    /// Whether the file in out/ has the planned bytes now: known from `stat` if it is still the one that was
+    /// looked at, else read. If so, how it stands is brought up to date.
+    pub(super) fn look_again(&mut self, tree: &Tree, group: Option<u32>) -> bool {
+        let Ok(Some(stat)) = tree.look(self.path.as_str()) else { return false };
         let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let same = |stamp: &Stamp| Stamp::new(&stat, 0).follows(stamp);
-        if !regular || u64::try_from(stat.st_size) != Ok(self.size) || !self.stamp.as_ref().is_none_or(same) {
-            return None;
+        if !regular || u64::try_from(stat.st_size) != Ok(self.size) {
+            return false;
+        }
+        let now = Stamp::new(&stat, 0);
+        if self.temp.is_some() || self.stamp.is_none_or(|stamp| !now.follows(&stamp)) {
+            let digest = tree.file(self.path.as_str()).and_then(|mut file| content::digest(&mut file));
+            if digest.ok() != Some(self.digest) {
+                return false;
+            }
+            self.stamp = Some(now);
         }
         let mode = Mode::from_raw_mode(stat.st_mode).bits();
-        Some(Standing::Same { mode, group: group.is_none_or(|group| group == stat.st_gid) })
+        self.standing = Standing::Same { mode, group: group.is_none_or(|group| group == stat.st_gid) };
+        true
     }
 }
 

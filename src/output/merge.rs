@@ -308,9 +308,12 @@ impl Planned<'_> {
             claims: Vec::new(),
             tighten: false,
         };
-        let still = transaction.tree.as_ref().and_then(|tree| staged.still(tree, transaction.group));
-        staged.standing = still.ok_or_else(|| self.changed(&transaction.options.out))?;
-        Ok(staged)
+        let tree = transaction.tree.as_ref();
+        if tree.is_some_and(|tree| staged.look_again(tree, transaction.group)) {
+            Ok(staged)
+        } else {
+            Err(self.changed(&transaction.options.out))
+        }
     }
 
     /// A file in a tree of its shard's own.

@@ -273,6 +273,33 @@ fn a_build_that_comes_between_is_noticed() {
     assert_eq!(code(site.merge()).0, codes::SHARDS_MISSING);
 }
 
+/// Three shards share a file: one finds none, one finds that of the third, whose turn came in between.
+#[test]
+fn a_file_that_several_shards_plan_is_placed_once() {
+    let site = Site::new();
+    site.build(&[file("x", "1", device(9))]).unwrap();
+    let begin = |n: u16| {
+        let transaction = Transaction::begin(&options(&site, shard(n, 3))).unwrap();
+        (transaction, n)
+    };
+    let stage = |(transaction, n): &(Transaction, u16)| {
+        vec![transaction.stage(&file("all", "1", device((*n).into()))).unwrap()]
+    };
+    let commit = |(transaction, n): (Transaction, u16), staged| {
+        transaction.commit_shard(staged, [device(n.into())].into(), part(shard(n, 3), "same")).unwrap()
+    };
+    let (one, two, three) = (begin(1), begin(2), begin(3));
+    let (of_one, of_two) = (stage(&one), stage(&two));
+    assert_eq!(commit(one, of_one).written.len(), 1);
+    let of_three = stage(&three);
+    let inode = |path: &str| fs::metadata(site.out(path)).unwrap().ino();
+    let before = inode("all");
+    assert_eq!(commit(two, of_two).written.len(), 0);
+    assert_eq!((commit(three, of_three).written.len(), inode("all")), (0, before));
+    assert_eq!(texts(&site.state().join("shard-2-of-3/staging")).len(), 0);
+    assert_eq!(paths(&site.merge().unwrap().report.removed), ["x"]);
+}
+
 #[test]
 fn a_shard_waits_for_the_lock_only_to_commit() {
     let site = Site::new();
