@@ -7,6 +7,7 @@ mod collect;
 mod fingerprint;
 mod incremental;
 mod index;
+mod index_file;
 mod inputs;
 mod keyed;
 mod load;

@@ -22,6 +22,7 @@ mod plugin_cases;
 mod progress;
 mod properties;
 mod readme;
+mod rebuild;
 mod render;
 mod resolve;
 mod secrets;
