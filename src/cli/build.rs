@@ -141,8 +141,14 @@ pub(super) fn tell(
     }
     report.notes.iter().for_each(|note| printer.note(&format!("{name}note: {note}")));
     if !report.committed && !report.ok {
-        let left =
-            if output.is_some() { format!("; nothing in {durable_out} was changed") } else { String::new() };
+        let mut notes = report.diagnostics.iter().flat_map(|found| &found.notes);
+        let left = if notes.any(|note| note.contains(output::PARTLY)) {
+            format!("; {durable_out} is partly new")
+        } else if output.is_some() {
+            format!("; nothing in {durable_out} was changed")
+        } else {
+            String::new()
+        };
         printer.error(&format!("{name}{command} failed: {found}{left}"));
         return;
     }

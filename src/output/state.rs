@@ -17,7 +17,7 @@ use super::encode::Parts;
 use super::errors::{Fault, system};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
-use super::memo::{Committed, ManifestCache};
+use super::memo::{Committed, ManifestCache, release};
 use super::path::TEMP_PREFIX;
 use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
@@ -274,6 +274,11 @@ impl Transaction {
     /// Removes the temporaries of this build or of one that did not end.
     pub(super) fn clear(&self) -> Result<(), Fault> {
         let shard = self.options.shard.filter(|_| self.own.is_some());
+        // A shard may write there only once it has the lock of out/.
+        if self.lock.is_some() {
+            release(&self.state, Kind::Journal.file());
+            release(&self.state, Kind::Manifest.file());
+        }
         self.clear_place(&self.place, shard)
     }
 
@@ -287,6 +292,9 @@ impl Transaction {
             };
             swept.map_err(|e| system(&e, "clean", &self.options.out))?;
             fs::remove_file(&marker).map_err(|e| system(&e, "remove", &marker))?;
+        }
+        if shard.is_some() {
+            release(place, Kind::Part.file());
         }
         let path = place.join(staging::DIRECTORY);
         clear_staging(&path).map_err(|e| system(&e, "clean", &path))
@@ -330,7 +338,7 @@ fn clear_staging(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn is_number(name: &OsString) -> bool {
+pub(super) fn is_number(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
 }
 
