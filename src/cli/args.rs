@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::output::Shard;
+
 /// A compiler for phone provisioning: a declarative inventory in, every phone's files out.
 #[derive(Parser, Debug)]
 #[command(name = "provc", version, propagate_version = true, after_help = EXIT_STATUS)]
@@ -18,6 +20,15 @@ pub(super) struct Cli {
 const EXIT_STATUS: &str = "\
 Exit status: 0 done; 1 something is wrong with the inputs or the work failed; 64 wrong usage.
 A colour only on a terminal; NO_COLOR is honoured.";
+
+const MERGE: &str = "\
+Four jobs on one file system, then one that ends the build:
+  provc build --shard 1/4        ... up to 4/4, at the same time
+  provc merge --shards 4
+Jobs on machines of their own:
+  provc build --shard 2/4 --out part2        keep part2/ and .part2.provc/
+  provc merge part1 part2 part3 part4 --out out
+Exit status: 0 done; 1 a shard is missing or the shards do not agree; 64 wrong usage.";
 
 /// What every command takes.
 #[derive(Args, Debug)]
@@ -88,6 +99,9 @@ pub(super) enum Command {
     /// Render what the inventory says into the out directory
     #[command(after_help = EXIT_STATUS)]
     Build(Build),
+    /// Join the parts of a build that was made with --shard
+    #[command(after_help = MERGE)]
+    Merge(Merge),
     /// Show one device with everything resolved
     #[command(after_help = EXIT_STATUS)]
     Show(Show),
@@ -139,13 +153,39 @@ pub(super) struct Build {
     pub refresh_secrets: bool,
     /// Go on until Ctrl-C: build again 30 ms after the last change of an input, or once git is done with
     /// the work tree
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with_all = ["dry_run", "shard"])]
     pub watch: bool,
     /// With --watch: look for changes every so often, where the kernel does not tell of them (network file
     /// systems)
     #[arg(long, value_name = "SECONDS", requires = "watch",
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub poll: Option<u32>,
+    /// Build one of N parts, the I-th counted from 1; `provc merge` joins them
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Merge {
+    /// Out directories that the shards were built in, one or more in each; without any, they were built in
+    /// the out directory itself
+    #[arg(value_name = "TREE")]
+    pub trees: Vec<PathBuf>,
+    /// How many shards there are [default: as many as those that are found say]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub shards: Option<u16>,
+    /// Tell what would be written and removed; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Wait for the disk before names change
+    #[arg(long)]
+    pub durable: bool,
+    /// Let the merge remove many files, or all
+    #[arg(long)]
+    pub allow_removals: bool,
+    /// Overwrite files at planned paths that provc did not write
+    #[arg(long)]
+    pub adopt: bool,
 }
 
 /// What both check and build take.

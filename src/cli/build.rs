@@ -1,16 +1,18 @@
 //! `check` and `build`.
 
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::args::{Build, Check, Format, Global, Work};
 use super::print::{Printer, count, plural};
 use super::settings::{self, Site};
-use super::{Status, in_pool};
-use crate::diagnostic;
-use crate::output;
-use crate::pipeline::{self, Action, Report};
+use super::{Status, in_pool, progress};
+use crate::diagnostic::{self, Diagnostics, SourceMap};
+use crate::output::{self, Shard};
+use crate::pipeline::{self, Action, Hint, Memory, Report};
 
 /// Runs `check`.
 pub(super) fn check(args: &Check, global: &Global, printer: &Printer) -> Status {
@@ -35,11 +37,25 @@ pub(super) fn action(args: &Build, site: &Site) -> Action {
             durable: args.durable,
             adopt: args.adopt,
             allow_removals: args.allow_removals,
-            ..output::Options::new(&site.out)
+            shard: args.shard,
+            ..waiting(args.shard, &site.out)
         },
         keep_going: args.keep_going,
         verify: args.verify,
         refresh_secrets: args.refresh_secrets,
+    }
+}
+
+/// Shards come to commit at about the same time, and wait for each other longer than for a stranger.
+fn waiting(shard: Option<Shard>, out: &Path) -> output::Options {
+    let options = output::Options::new(out);
+    match shard {
+        Some(shard) => output::Options {
+            lock_wait: Duration::from_secs(600),
+            command: format!("provc build --shard {}/{}", shard.index(), shard.of()),
+            ..options
+        },
+        None => options,
     }
 }
 
@@ -54,12 +70,7 @@ fn each_site(
     let sites = match settings::resolve(global) {
         Ok(sites) => sites,
         Err((problems, sources)) => {
-            let report = Report { diagnostics: problems.into_sorted(&sources), sources, ..Report::default() };
-            printer.diagnostics(&report.diagnostics, &report.sources);
-            if printer.format() == Format::Json {
-                printer.result(&format!("{}\n", object(&report, 0.0)));
-            }
-            return Status::Failed;
+            return unresolved(problems, sources, printer);
         }
     };
     let mut ok = true;
@@ -69,14 +80,18 @@ fn each_site(
         #[expect(clippy::disallowed_methods, reason = "the report says how long the work took")]
         let start = Instant::now();
         let action = action(&site);
-        let report = in_pool(work.jobs, || pipeline::run(&site.inputs, &action));
+        let mut memory = Memory::default();
+        let progress = Arc::clone(memory.progress());
+        let report = progress::drawn(printer, &progress, || {
+            in_pool(work.jobs, || pipeline::run_with(&site.inputs, &action, &mut memory, &Hint::Unknown))
+        });
         let seconds = start.elapsed().as_secs_f64();
         ok &= report.ok;
         let name = site.inputs.name.clone();
         match (printer.format(), name) {
             (Format::Json, Some(name)) => drop(objects.insert(name, object(&report, seconds))),
             (Format::Json, None) => printer.result(&format!("{}\n", object(&report, seconds))),
-            (_, _) => tell(&report, &site, &action, command, seconds, printer),
+            (_, _) => tell(&report, &site, action.output(), command, seconds, printer),
         }
     }
     if !objects.is_empty() {
@@ -85,7 +100,17 @@ fn each_site(
     if ok { Status::Done } else { Status::Failed }
 }
 
-/// The report for programs.
+/// Tells what is wrong with the settings.
+pub(super) fn unresolved(problems: Diagnostics, sources: SourceMap, printer: &Printer) -> Status {
+    let report = Report { diagnostics: problems.into_sorted(&sources), sources, ..Report::default() };
+    printer.diagnostics(&report.diagnostics, &report.sources);
+    if printer.format() == Format::Json {
+        printer.result(&format!("{}\n", object(&report, 0.0)));
+    }
+    Status::Failed
+}
+
+/// The report as an object of JSON.
 pub(super) fn object(report: &Report, seconds: f64) -> Value {
     let diagnostics = report.diagnostics.iter().map(|d| diagnostic::json(d, &report.sources));
     json!({
@@ -102,11 +127,11 @@ pub(super) fn object(report: &Report, seconds: f64) -> Value {
     })
 }
 
-/// The report for people.
+/// The report for people; `output` if the out directory was to be touched at all.
 pub(super) fn tell(
     report: &Report,
     site: &Site,
-    action: &Action,
+    output: Option<&output::Options>,
     command: &str,
     seconds: f64,
     printer: &Printer,
@@ -114,16 +139,14 @@ pub(super) fn tell(
     let name = site.inputs.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
     let devices = plural(report.devices, "device");
     let found = count(&report.diagnostics);
-    let (dry, durable_out) = match action {
-        Action::Build { output, .. } => (output.dry_run, output.out.display().to_string()),
-        Action::Check => (false, String::new()),
-    };
+    let dry = output.is_some_and(|output| output.dry_run);
+    let durable_out = output.map(|output| output.out.display().to_string()).unwrap_or_default();
     details(report, &name, dry, printer);
     if !report.committed && !report.ok {
         let mut notes = report.diagnostics.iter().flat_map(|found| &found.notes);
         let left = if notes.any(|note| note.contains(output::PARTLY)) {
             format!("; {durable_out} is partly new")
-        } else if command == "build" {
+        } else if output.is_some() {
             format!("; nothing in {durable_out} was changed")
         } else {
             String::new()

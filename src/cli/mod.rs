@@ -6,7 +6,9 @@ pub mod codes;
 mod completions;
 mod init;
 mod list;
+mod merge;
 mod print;
+mod progress;
 mod settings;
 mod show;
 mod watch;
@@ -66,6 +68,7 @@ fn command(cli: &Cli) -> Status {
         Command::Init(args) => init::run(args, &printer),
         Command::Check(args) => build::check(args, global, &printer),
         Command::Build(args) => build::build(args, global, &printer),
+        Command::Merge(args) => merge::run(args, global, &printer),
         Command::Show(args) => show::run(args, global, &printer),
         Command::List => list::run(global, &printer),
         Command::Completions(args) => completions::run(args),

@@ -1,6 +1,6 @@
 //! Putting results on stdout and diagnostics on stderr: the one place of the program that prints.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use super::args::{Color, Format, Global};
 use crate::diagnostic::{Diagnostic, HumanOptions, Severity, SourceMap, github, human};
@@ -30,6 +30,12 @@ impl Printer {
     /// The format of results.
     pub fn format(&self) -> Format {
         self.format
+    }
+
+    /// Whether progress is drawn: for people who look, on a terminal that can clear a line.
+    pub fn draws(&self) -> bool {
+        let capable = console_is_capable();
+        self.format == Format::Human && !self.quiet && io::stderr().is_terminal() && capable
     }
 
     /// Prints a result. Whoever closed the pipe has read enough: that is no mistake.
@@ -70,6 +76,12 @@ impl Printer {
         let text = human(diagnostics, sources, HumanOptions { color: self.color, ..<_>::default() });
         let _ = io::stderr().write_all(text.as_bytes());
     }
+}
+
+/// A terminal that calls itself dumb cannot go back on a line.
+fn console_is_capable() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "the terminal tells in a variable what it can do")]
+    std::env::var_os("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// "1 error", "3 errors and 1 warning".

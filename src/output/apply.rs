@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{self, AtFlags, Gid, Mode, OFlags};
 use rustix::io::Errno;
@@ -17,7 +18,7 @@ use super::checks::{Checked, directory_mode};
 use super::encode::{self, Parts};
 use super::errors::{Fault, system};
 use super::memo::{release, save};
-use super::path::{TEMP_PREFIX, ancestors, split};
+use super::path::{ancestors, split};
 use super::plan::Plan;
 use super::record::Record;
 use super::settle::Settled;
@@ -115,6 +116,9 @@ impl<'a> Apply<'a> {
         for file in access {
             self.fix_access(file)?;
         }
+        let placing = &self.transaction.options.placing;
+        let all = new.len() + old.len() + checked.remove.len();
+        placing.total.store(all as u64, Ordering::Relaxed);
         self.remove(true)?;
         self.make_directories()?;
         self.place_new(&new)?;
@@ -223,6 +227,7 @@ impl<'a> Apply<'a> {
             if let Err(e) = self.place_one(&mut parent, file) {
                 return (i, Some((file.path.as_str(), e)));
             }
+            self.transaction.options.placing.done.fetch_add(1, Ordering::Relaxed);
         }
         (files.len(), None)
     }
@@ -263,7 +268,7 @@ impl<'a> Apply<'a> {
     /// For a mount that looked like the state directory's own: the rename across it failed.
     fn copy_across(&self, temp: &str, at: &OwnedFd, file: &Staged) -> io::Result<()> {
         self.staging.mark().map_err(|fault| io::Error::other(fault.message))?;
-        let name = format!("{TEMP_PREFIX}{}", temp.replace('/', "-"));
+        let name = format!("{}{}", self.staging.prefix(), temp.replace('/', "-"));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let copy = || -> io::Result<()> {
             let mut from = File::from(fs::openat(
@@ -299,6 +304,7 @@ impl<'a> Apply<'a> {
                 Err(Errno::NOENT) => {}
                 Err(e) => return Err(self.fault(&e.into(), "remove", record.path)),
             }
+            self.transaction.options.placing.done.fetch_add(1, Ordering::Relaxed);
         }
         if in_the_way && self.plan.files.iter().any(|file| file.standing == Standing::Directory) {
             let becomes_file = |path: &str| self.plan.file(path).is_some();

@@ -248,7 +248,7 @@ impl<'a> Checks<'a, '_> {
 
     /// A wrong --inventory or a deleted directory should not empty out/.
     fn guard(&mut self) {
-        let (going, owned) = (self.result.remove.len(), self.transaction.manifest.len());
+        let (going, owned) = (self.result.remove.len(), self.plan.owned);
         let many = going >= GUARD_LEAST && going.saturating_mul(GUARD_PART) > owned;
         let no_device = !self.plan.files.iter().any(|file| file.owner.as_ref().is_device())
             && self.plan.stale.iter().any(|record| record.owner.is_device())

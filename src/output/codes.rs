@@ -28,6 +28,12 @@ pub const EDITED_FILE: Code = Code("PV0812");
 pub const BAD_PLACE: Code = Code("PV0813");
 /// A file of static/ cannot be read.
 pub const UNREADABLE_SOURCE: Code = Code("PV0814");
+/// Not all shards of a build are there to be merged, or one is there twice.
+pub const SHARDS_MISSING: Code = Code("PV0815");
+/// The shards of a build were made from different inputs.
+pub const SHARDS_DIFFER: Code = Code("PV0816");
+/// Another build changed in out/ what a shard had compared or written.
+pub const OVERTAKEN: Code = Code("PV0817");
 /// The file system or the quota is full.
 pub const NO_SPACE: Code = Code("PV0820");
 /// The file system is read-only.

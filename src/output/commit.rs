@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::settle::{Settled, settle};
 use super::staging::Staged;
 use super::state::Transaction;
-use super::{OutPath, Owner, Scope, accounts, codes};
+use super::{Fault, OutPath, Owner, Scope, accounts, codes, part};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// What a build did, or would do in a dry run.
@@ -40,7 +40,7 @@ pub(super) fn commit(
     scope: &Scope,
 ) -> Result<Report, Diagnostics> {
     let mut problems = transaction.warnings.clone();
-    if matches!(scope, Scope::Only { .. }) && !transaction.trusted {
+    if !matches!(scope, Scope::All(_)) && !transaction.trusted {
         problems.push(needs_all());
         return Err(problems);
     }
@@ -64,6 +64,10 @@ fn place(
     let plan = Plan::new(staged, &transaction.manifest, scope, transaction.trusted, &mut problems);
     let checked = check(transaction, &plan, &mut problems);
     if problems.has_errors() {
+        return Err(problems);
+    }
+    if let Err(fault) = forget_parts(transaction, scope) {
+        problems.push(*fault);
         return Err(problems);
     }
     let settled = match (&transaction.tree, &transaction.staging) {
@@ -96,6 +100,12 @@ fn place(
         warnings: problems,
     };
     Ok((report, settled))
+}
+
+/// What shards left to be merged holds no longer once another build changes out/.
+fn forget_parts(transaction: &Transaction, scope: &Scope) -> Result<(), Fault> {
+    let stays = transaction.options.dry_run || transaction.merges || matches!(scope, Scope::Shard { .. });
+    if stays || transaction.staging.is_none() { Ok(()) } else { part::forget(&transaction.state, |_| true) }
 }
 
 fn needs_all() -> Diagnostic {

@@ -10,9 +10,12 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 mod accounts;
+mod apart;
 mod apply;
 mod checks;
 pub mod codes;
@@ -25,10 +28,13 @@ mod list;
 mod lock;
 mod manifest;
 mod memo;
+mod merge;
+mod part;
 mod path;
 mod plan;
 mod record;
 mod settle;
+mod shard;
 mod staging;
 mod stamps;
 mod state;
@@ -47,7 +53,10 @@ pub use commit::Report;
 pub use errors::Fault;
 pub use list::{OwnedFile, owned_files};
 pub use memo::{Committed, ManifestCache, manifest_id, read_state, state_file};
+pub use merge::{Merged, Tree as PartTree, merge};
+pub use part::{Inputs, Part};
 pub use path::{OutPath, PathError};
+pub use shard::Shard;
 pub use staging::Staged;
 pub use state::Transaction;
 pub use table::{seal_manifest, verify_manifest};
@@ -117,6 +126,20 @@ pub struct Options {
     pub adopt: bool,
     /// Let the build remove as much as it wants.
     pub allow_removals: bool,
+    /// Build one part of many, beside others at work on the same out/: files are compared and written aside
+    /// without the lock, which is taken to commit.
+    pub shard: Option<Shard>,
+    /// Told how far the placing of files has come.
+    pub placing: Arc<Placing>,
+}
+
+/// How far the last step of a build is.
+#[derive(Default, Debug)]
+pub struct Placing {
+    /// How many files are to be placed and removed; 0 before that is known.
+    pub total: AtomicU64,
+    /// How many are.
+    pub done: AtomicU64,
 }
 
 impl Options {
@@ -132,6 +155,8 @@ impl Options {
             durable: false,
             adopt: false,
             allow_removals: false,
+            shard: None,
+            placing: Arc::default(),
         }
     }
 }
@@ -157,12 +182,21 @@ pub enum Scope {
         /// As in a full build; these need not be among `owners`.
         failed: Failed,
     },
+    /// The files of some owners, as one shard of a build knows them. Other owners' files stay, but those
+    /// with other bytes under a planned path give way: whether their owners still plan them is for the merge
+    /// to say, which knows what all shards plan.
+    Shard {
+        /// Whose files are planned.
+        owners: BTreeSet<Owner>,
+        /// As in a full build.
+        failed: Failed,
+    },
 }
 
 impl Scope {
     fn failed(&self) -> &Failed {
         match self {
-            Self::All(failed) | Self::Only { failed, .. } => failed,
+            Self::All(failed) | Self::Only { failed, .. } | Self::Shard { failed, .. } => failed,
         }
     }
 }

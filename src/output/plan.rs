@@ -32,6 +32,10 @@ pub(super) struct Plan<'a> {
     pub(super) made: Vec<&'a str>,
     /// Whether only some owners' files are spoken of.
     pub(super) partial: bool,
+    /// Whether other shards are at work: what they plan is not known.
+    pub(super) shard: bool,
+    /// How many files of earlier builds this plan could remove: all, or those of a shard's owners.
+    pub(super) owned: usize,
 }
 
 /// What a directory is needed for.
@@ -60,7 +64,9 @@ impl<'a> Plan<'a> {
             stale: Vec::new(),
             directories: BTreeMap::new(),
             made: Vec::new(),
-            partial: matches!(scope, Scope::Only { .. }),
+            partial: !matches!(scope, Scope::All(_)),
+            shard: matches!(scope, Scope::Shard { .. }),
+            owned: manifest.len(),
         };
         plan.unite(staged, problems);
         let Failed { owners, inputs_incomplete } = scope.failed();
@@ -73,7 +79,9 @@ impl<'a> Plan<'a> {
                 plan.need_directories();
                 plan.check_directories(problems);
             }
-            Scope::Only { owners, .. } => plan.sort_out_some(manifest, owners, &stays, problems),
+            Scope::Only { owners, .. } | Scope::Shard { owners, .. } => {
+                plan.sort_out_some(manifest, owners, &stays, problems);
+            }
         }
         plan
     }
@@ -155,7 +163,7 @@ impl<'a> Plan<'a> {
             if file.digest != record.digest || file.size != record.size {
                 // What failed owners had there gives way, as in a full build.
                 others.retain(|claim| !stays.failed.contains(&claim.0) && !theirs.contains(&claim.0));
-                if let Some(other) = others.first() {
+                if let Some(other) = others.first().filter(|_| !self.shard) {
                     problems.push(collides(&file.path, other.0, file.owner.as_ref()));
                 }
             } else {
@@ -163,7 +171,11 @@ impl<'a> Plan<'a> {
             }
         }
         let mut refitted = Vec::new();
-        for record in manifest.of_owners(owners) {
+        let known = manifest.of_owners(owners);
+        if self.shard {
+            self.owned = known.len();
+        }
+        for record in known {
             if self.position(record.path).is_some() {
                 continue;
             }
@@ -285,8 +297,12 @@ impl<'a> Plan<'a> {
             |file| format!("{} plans `{}`, which is below it", file.owner, file.path),
         );
         let message = format!("`{directory}` is a file of {owner}, but {other}");
-        of(&owner, Diagnostic::error(codes::FILE_AND_DIRECTORY, message))
-            .help("give one of them another path")
+        let help = if self.shard {
+            "give one of them another path; if one is no longer planned, build once without --shard"
+        } else {
+            "give one of them another path"
+        };
+        of(&owner, Diagnostic::error(codes::FILE_AND_DIRECTORY, message)).help(help)
     }
 }
 
@@ -402,7 +418,7 @@ fn collision(first: &Staged, second: &Staged) -> Diagnostic {
     of(&second.owner, Diagnostic::error(codes::COLLISION, message)).help("give one of them another path")
 }
 
-fn collides(path: &OutPath, one: OwnerRef<'_>, other: OwnerRef<'_>) -> Diagnostic {
+pub(super) fn collides(path: &OutPath, one: OwnerRef<'_>, other: OwnerRef<'_>) -> Diagnostic {
     let (first, second) = (one.min(other).to_owner(), one.max(other).to_owner());
     let message = format!("{first} and {second} both plan `{path}`, with different content");
     of(&second, Diagnostic::error(codes::COLLISION, message)).help("give one of them another path")

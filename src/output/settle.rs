@@ -52,9 +52,11 @@ fn end(transaction: &mut Transaction, settled: Settled) -> Result<(), Fault> {
     for temp in settled.spare.iter().filter(|temp| matches!(temp, Temp::Tree(..))) {
         staging.discard(tree, temp);
     }
-    let gone = [(staging.in_tree(), MARKER), (!settled.idle, Kind::Journal.file())];
-    for (_, name) in gone.into_iter().filter(|(there, _)| *there) {
-        let path = transaction.state.join(name);
+    let gone = [
+        (staging.in_tree(), transaction.place.join(MARKER)),
+        (!settled.idle, transaction.state.join(Kind::Journal.file())),
+    ];
+    for (_, path) in gone.into_iter().filter(|(there, _)| *there) {
         fs::remove_file(&path).map_err(|e| system(&e, "remove", &path))?;
     }
     Ok(())

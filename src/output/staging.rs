@@ -20,7 +20,7 @@ use super::compare::Comparison;
 use super::content::{BUFFER, Side, Source};
 use super::errors::{Fault, system};
 use super::manifest::Manifest;
-use super::path::{OutPath, TEMP_PREFIX};
+use super::path::OutPath;
 use super::record::{FileDigest, Stamp, nanoseconds};
 use super::tree::{Tree, Volume, volume};
 use super::{Artifact, Owner};
@@ -96,6 +96,7 @@ struct Slot {
 /// The staging directory of one build.
 pub(super) struct Staging {
     state: PathBuf,
+    prefix: String,
     root: OwnedFd,
     volume: Volume,
     /// Whether the umask or a default ACL takes something away from new files.
@@ -117,7 +118,8 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Makes the directory, and finds out what a new file looks like here.
-    pub(super) fn open(state: &Path, group: Option<u32>) -> Result<Self, Fault> {
+    /// Temporaries in out/ begin with `prefix`.
+    pub(super) fn open(state: &Path, group: Option<u32>, prefix: &str) -> Result<Self, Fault> {
         let path = state.join(DIRECTORY);
         let open = || -> io::Result<_> {
             match fs::mkdir(&path, Mode::RWXU) {
@@ -148,6 +150,7 @@ impl Staging {
         }
         Ok(Self {
             state: state.to_owned(),
+            prefix: prefix.to_owned(),
             root,
             volume,
             restricted: Mode::from_raw_mode(found.st_mode) != file_mode(false),
@@ -175,6 +178,11 @@ impl Staging {
     /// User and group that a new file has without being given any.
     pub(super) fn new_file(&self) -> (u32, u32) {
         self.new_file
+    }
+
+    /// How temporaries in out/ begin.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     /// Whether any temporary lies in out/.
@@ -284,7 +292,7 @@ impl Staging {
 
     fn create_in_tree(&self, tree: &Tree, directory: &str) -> Result<(Temp, File), Fault> {
         self.mark()?;
-        let name = format!("{TEMP_PREFIX}{}", self.next_in_tree.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{}{}", self.prefix, self.next_in_tree.fetch_add(1, Ordering::Relaxed));
         let create = || -> io::Result<OwnedFd> {
             let directory = tree.directory(directory)?;
             Ok(fs::openat(&directory, &name, CREATE, Mode::RUSR | Mode::WUSR)?)

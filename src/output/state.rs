@@ -18,19 +18,22 @@ use super::errors::{Fault, system};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
 use super::memo::{Committed, ManifestCache, release};
+use super::path::TEMP_PREFIX;
 use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
 use super::table::{Entry, Kind, Table};
 use super::tree::{Tree, gone_is_none, names};
-use super::{Artifact, Options, Scope, accounts, codes};
+use super::{Artifact, Options, Scope, Shard, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// One build's work on out/, under the lock. Dropped without a commit, it leaves out/ as it was.
 pub struct Transaction {
     pub(super) options: Options,
     pub(super) state: PathBuf,
+    /// Where temporaries are: the state directory, or a shard's own below it.
+    pub(super) place: PathBuf,
     /// Nothing only in a dry run where out/ does not exist.
     pub(super) tree: Option<Tree>,
     /// Nothing only in a dry run.
@@ -39,7 +42,9 @@ pub struct Transaction {
     /// Whether the manifest may be believed: without it nothing is removed.
     pub(super) trusted: bool,
     /// Where the manifest goes at the end.
-    cache: Option<ManifestCache>,
+    pub(super) cache: Option<ManifestCache>,
+    /// Whether this is the end of a build in shards.
+    pub(super) merges: bool,
     /// Better stamps of files that stay, for the next commit.
     pub(super) refreshed: Mutex<Vec<(Box<str>, Stamp)>>,
     pub(super) group: Option<u32>,
@@ -48,7 +53,9 @@ pub struct Transaction {
     /// Whether a commit was begun, and whether it ended well.
     pub(super) begun: bool,
     pub(super) done: bool,
-    _lock: Option<Lock>,
+    pub(super) lock: Option<Lock>,
+    /// A shard's own lock.
+    pub(super) own: Option<Lock>,
 }
 
 impl Transaction {
@@ -57,14 +64,20 @@ impl Transaction {
     /// Errors: another build holds the lock for longer than `lock_wait`, a place that cannot be used, an
     /// unknown or refused group, an error of the system.
     pub fn begin(options: &Options) -> Result<Self, Fault> {
-        Self::start(options, None)
+        match options.shard.filter(|_| !options.dry_run) {
+            Some(shard) => Self::begin_apart(options, shard),
+            None => Self::start(options, None),
+        }
     }
 
     /// The same, without reading a manifest that `cache` still has. At the end the cache has the new one.
     ///
     /// Errors: as [`Transaction::begin`].
     pub fn begin_with(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
-        Self::start(options, Some(cache).filter(|_| !options.dry_run))
+        match options.shard {
+            Some(_) => Self::begin(options),
+            None => Self::start(options, Some(cache).filter(|_| !options.dry_run)),
+        }
     }
 
     fn start(options: &Options, cache: Option<&ManifestCache>) -> Result<Self, Fault> {
@@ -85,22 +98,13 @@ impl Transaction {
         if made_root {
             make_directory(&options.out, 0o755)?;
         }
-        let mut transaction = Self {
-            options: options.clone(),
-            tree: open_tree(options)?,
-            staging: None,
-            manifest: Manifest::empty(),
-            trusted: true,
-            cache: cache.cloned(),
-            refreshed: Mutex::default(),
-            group,
-            warnings: Diagnostics::default(),
-            made_root,
-            begun: false,
-            done: false,
-            _lock: lock,
-            state,
-        };
+        let tree = open_tree(options)?;
+        let mut transaction = Self::at(options.clone(), state.clone(), state);
+        transaction.tree = tree;
+        transaction.cache = cache.cloned();
+        transaction.group = group;
+        transaction.made_root = made_root;
+        transaction.lock = lock;
         let journal = transaction.journal()?;
         match cache.map(|cache| cache.take(&transaction.state)).transpose()?.flatten() {
             Some(manifest) => transaction.manifest = manifest,
@@ -111,7 +115,8 @@ impl Transaction {
         }
         if !options.dry_run {
             transaction.clear()?;
-            transaction.staging = Some(Staging::open(&transaction.state, group)?);
+            transaction.clear_shards()?;
+            transaction.staging = Some(Staging::open(&transaction.state, group, TEMP_PREFIX)?);
         }
         Ok(transaction)
     }
@@ -119,21 +124,30 @@ impl Transaction {
     /// A transaction with no out/ at all: `commit` then only finds the mistakes that lie in the files
     /// themselves, two owners of one path or a file where another needs a directory.
     pub fn nowhere() -> Self {
+        let options = Options { dry_run: true, ..Options::new("") };
+        Self::at(options, PathBuf::new(), PathBuf::new())
+    }
+
+    /// A transaction with nothing read and nothing open.
+    pub(super) fn at(options: Options, state: PathBuf, place: PathBuf) -> Self {
         Self {
-            options: Options { dry_run: true, ..Options::new("") },
-            state: PathBuf::new(),
+            options,
+            state,
+            place,
             tree: None,
             staging: None,
             manifest: Manifest::empty(),
             trusted: true,
             cache: None,
+            merges: false,
             refreshed: Mutex::default(),
             group: None,
             warnings: Diagnostics::default(),
             made_root: false,
             begun: false,
             done: false,
-            _lock: None,
+            lock: None,
+            own: None,
         }
     }
 
@@ -181,7 +195,7 @@ impl Transaction {
     }
 
     /// Reads the journal, if there is one; a damaged one is empty.
-    fn journal(&mut self) -> Result<Option<Table>, Fault> {
+    pub(super) fn journal(&mut self) -> Result<Option<Table>, Fault> {
         let path = self.state.join(Kind::Journal.file());
         let bytes = gone_is_none(fs::read(&path)).map_err(|e| system(&e, "read", &path))?;
         Ok(bytes.map(|bytes| {
@@ -194,7 +208,7 @@ impl Transaction {
 
     /// Reads the manifest; a damaged one is empty. A build that was killed may leave a torn change behind,
     /// and a journal that has all that the change had.
-    fn load(&mut self, journal: bool) -> Result<(), Fault> {
+    pub(super) fn load(&mut self, journal: bool) -> Result<(), Fault> {
         let (kind, what) = match Manifest::load(&self.state)? {
             Loaded::Nothing => return Ok(()),
             Loaded::Whole(manifest) => {
@@ -217,7 +231,7 @@ impl Transaction {
 
     /// After a build that did not end: what it planned counts as provc's from now on. Where the disk has
     /// neither the old bytes nor the new ones (the power went, and the build was not durable) it still does.
-    fn recover(&mut self, journal: &Table) -> Result<(), Fault> {
+    pub(super) fn recover(&mut self, journal: &Table) -> Result<(), Fault> {
         let mut from_journal = BTreeMap::new();
         for (i, record) in (0..journal.len()).filter_map(|i| Some((i, journal.record(i)?))) {
             let Some(tree) = &self.tree else { break };
@@ -258,15 +272,31 @@ impl Transaction {
     }
 
     /// Removes the temporaries of this build or of one that did not end.
-    fn clear(&self) -> Result<(), Fault> {
-        let marker = self.state.join(staging::MARKER);
+    pub(super) fn clear(&self) -> Result<(), Fault> {
+        let shard = self.options.shard.filter(|_| self.own.is_some());
+        // A shard may write there only once it has the lock of out/.
+        if self.lock.is_some() {
+            release(&self.state, Kind::Journal.file());
+            release(&self.state, Kind::Manifest.file());
+        }
+        self.clear_place(&self.place, shard)
+    }
+
+    /// The same for a shard's place; each knows its own by the name.
+    pub(super) fn clear_place(&self, place: &Path, shard: Option<Shard>) -> Result<(), Fault> {
+        let marker = place.join(staging::MARKER);
         if let Some(tree) = self.tree.as_ref().filter(|_| marker.exists()) {
-            tree.sweep().map_err(|e| system(&e, "clean", &self.options.out))?;
+            let swept = match shard {
+                Some(shard) => tree.sweep(|name| name.starts_with(&shard.temporary())),
+                None => tree.sweep(|name| name.starts_with(TEMP_PREFIX) && !Shard::is_temporary(name)),
+            };
+            swept.map_err(|e| system(&e, "clean", &self.options.out))?;
             fs::remove_file(&marker).map_err(|e| system(&e, "remove", &marker))?;
         }
-        release(&self.state, Kind::Journal.file());
-        release(&self.state, Kind::Manifest.file());
-        let path = self.state.join(staging::DIRECTORY);
+        if shard.is_some() {
+            release(place, Kind::Part.file());
+        }
+        let path = place.join(staging::DIRECTORY);
         clear_staging(&path).map_err(|e| system(&e, "clean", &path))
     }
 }
@@ -281,7 +311,8 @@ impl Drop for Transaction {
         if let Some(cache) = self.cache.take().filter(|_| self.trusted && (self.done || !self.begun)) {
             cache.put(&self.state, std::mem::replace(&mut self.manifest, Manifest::empty()));
         }
-        if self.made_root && !self.done {
+        // Another shard may be at work in it.
+        if self.made_root && !self.done && self.own.is_none() {
             let _ = fs::remove_dir(&self.options.out);
         }
     }
@@ -311,7 +342,7 @@ pub(super) fn is_number(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn open_tree(options: &Options) -> Result<Option<Tree>, Fault> {
+pub(super) fn open_tree(options: &Options) -> Result<Option<Tree>, Fault> {
     let tree = Tree::open(&options.out);
     let tree = if options.dry_run { gone_is_none(tree) } else { tree.map(Some) };
     tree.map_err(|e| system(&e, "open", &options.out))
@@ -337,7 +368,7 @@ pub(super) fn state_directory(options: &Options) -> Result<PathBuf, Fault> {
     })
 }
 
-fn check_out(out: &Path) -> Result<(), Fault> {
+pub(super) fn check_out(out: &Path) -> Result<(), Fault> {
     match fs::metadata(out) {
         Ok(found) if !found.is_dir() => Err(bad_place(
             format!("`{}` is not a directory", out.display()),
@@ -354,7 +385,7 @@ fn check_out(out: &Path) -> Result<(), Fault> {
 }
 
 /// The state directory holds what is not for phones: below out/ it would be served.
-fn check_apart(out: &Path, state: &Path) -> Result<(), Fault> {
+pub(super) fn check_apart(out: &Path, state: &Path) -> Result<(), Fault> {
     let real = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path));
     match (real(out), real(state)) {
         (Ok(out_real), Ok(state_real)) if state_real.starts_with(&out_real) => Err(bad_place(
@@ -373,7 +404,7 @@ fn bad_place(message: String, help: &str) -> Fault {
     Box::new(Diagnostic::error(codes::BAD_PLACE, message).help(help))
 }
 
-fn make_directory(path: &Path, mode: u32) -> Result<(), Fault> {
+pub(super) fn make_directory(path: &Path, mode: u32) -> Result<(), Fault> {
     if path.is_dir() {
         return Ok(());
     }
@@ -387,7 +418,7 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), Fault> {
 
 fn damaged(kind: Kind, path: &Path, what: &str) -> Diagnostic {
     let (so, help) = match kind {
-        Kind::Manifest | Kind::Changes => (
+        Kind::Manifest | Kind::Changes | Kind::Part => (
             "every file is compared and none is removed",
             "a build that succeeds writes a new one; remove by hand what should no longer be in out/",
         ),

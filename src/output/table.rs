@@ -56,6 +56,9 @@ pub(super) enum Kind {
     Changes,
     /// What a build was about to write.
     Journal,
+    /// What one shard of a build planned. It goes on from nothing: in that place stands the checksum of
+    /// what else the shard says.
+    Part,
 }
 
 impl Kind {
@@ -65,6 +68,7 @@ impl Kind {
             Self::Manifest => "manifest",
             Self::Changes => "manifest.changes",
             Self::Journal => "journal",
+            Self::Part => "part",
         }
     }
 
@@ -73,6 +77,7 @@ impl Kind {
             Self::Manifest => *b"provcman",
             Self::Changes => *b"provcchg",
             Self::Journal => *b"provcjnl",
+            Self::Part => *b"provcprt",
         }
     }
 }

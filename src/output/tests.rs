@@ -19,6 +19,7 @@ mod partial;
 mod places;
 mod random;
 mod refuse;
+mod shards;
 mod speed;
 
 /// A repository with an out/.

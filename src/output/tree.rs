@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags};
 use rustix::io::Errno;
 
-use super::path::{TEMP_PREFIX, split};
+use super::path::split;
 
 /// Directories are opened to be read as well as to reach what is in them.
 const DIRECTORY: OFlags =
@@ -109,7 +109,7 @@ impl Tree {
     }
 
     /// Removes the temporary files that a build which did not end left in out/.
-    pub(super) fn sweep(&self) -> io::Result<()> {
+    pub(super) fn sweep(&self, temporary: impl Fn(&str) -> bool) -> io::Result<()> {
         let mut waiting = vec![String::new()];
         while let Some(directory) = waiting.pop() {
             let Some(at) = gone_is_none(self.directory(&directory))? else { continue };
@@ -118,7 +118,7 @@ impl Tree {
                 let (Ok(name), kind) = name else { continue };
                 if kind == FileType::Directory {
                     waiting.push(if directory.is_empty() { name } else { format!("{directory}/{name}") });
-                } else if name.starts_with(TEMP_PREFIX) {
+                } else if temporary(&name) {
                     fs::unlinkat(&at, name, AtFlags::empty())?;
                 }
             }
@@ -193,6 +193,7 @@ impl<'a> Parent<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::path::TEMP_PREFIX;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -231,7 +232,7 @@ mod tests {
         for name in ["a", ".provc-tmp-1", "d/.provc-tmp-2", "d/e/.provc-tmp-3", "d/.provc"] {
             std::fs::write(out.join(name), "x").unwrap();
         }
-        Tree::open(out).unwrap().sweep().unwrap();
+        Tree::open(out).unwrap().sweep(|name| name.starts_with(TEMP_PREFIX)).unwrap();
         assert!(out.join("a").exists() && out.join("d/.provc").exists());
         for name in [".provc-tmp-1", "d/.provc-tmp-2", "d/e/.provc-tmp-3"] {
             assert!(!out.join(name).exists());

@@ -44,6 +44,15 @@ impl Choices {
         Self { by_kind: kinds.into_iter().map(choose).collect(), incomplete: plugins.has_mistakes() }
     }
 
+    /// All plugins and models that devices use.
+    pub fn used(&self) -> render::Used {
+        let mut used = render::Used::default();
+        for choice in self.by_kind.values().filter_map(|choice| choice.as_ref().ok()) {
+            used.add(&choice.plugin, &choice.model().name);
+        }
+        used
+    }
+
     /// The choice for a device; without one the reason goes to `out`.
     pub fn of(&self, device: &Device, out: &mut Diagnostics) -> Option<&Choice> {
         match self.by_kind.get(&device.identity())? {

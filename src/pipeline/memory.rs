@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -10,6 +11,7 @@ use super::Site;
 use super::index::Index;
 use super::index_file::OnDisk;
 use super::inputs::{Input, Moment, Standing, Stat, sha1};
+use super::progress::{Phase, Progress};
 use super::state::{STATE, State};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap};
 use crate::inventory::summary::Summary;
@@ -33,6 +35,7 @@ pub struct Memory {
     pub(super) manifest: ManifestCache,
     pub(super) last: Option<Last>,
     pub(super) watched: Watched,
+    progress: Arc<Progress>,
 }
 
 /// What is known of the inputs' changes since the last build with the same memory.
@@ -90,6 +93,11 @@ impl Memory {
     /// What the last build read, and where it looked: what has to be watched to see the next change.
     pub fn watched(&self) -> &Watched {
         &self.watched
+    }
+
+    /// How far the build at work with this memory is.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// Writes what was kept back while nothing urged: the state of the last build, for the next process.
@@ -159,6 +167,8 @@ impl Memory {
             .iter()
             .map(|found| (found, kept(self, found).ok_or_else(|| self.sources.reserve(&found.path))))
             .collect();
+        let progress = Arc::clone(&self.progress);
+        progress.begin(Phase::Reading, files.iter().filter(|(_, kept)| kept.is_err()).count());
         let read: Vec<(Parsed, Option<inventory::ReadFile>)> = files
             .into_par_iter()
             .map(|(found, kept)| match kept {
@@ -169,6 +179,7 @@ impl Memory {
                     let digest = read.text.as_ref().filter(|_| summaries).map(|text| sha1(text.as_bytes()));
                     let input = Input::read(&found.path, stat, moment, digest);
                     let file = std::mem::take(&mut read.file);
+                    progress.add(1);
                     let summary = if summaries { file.summary() } else { Summary::default() };
                     (Parsed { found: found.clone(), input, file, summary }, Some(read))
                 }

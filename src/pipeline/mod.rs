@@ -4,6 +4,7 @@
 
 mod choose;
 mod collect;
+mod fingerprint;
 mod incremental;
 mod index;
 mod index_file;
@@ -11,9 +12,12 @@ mod inputs;
 mod keyed;
 mod load;
 mod memory;
+mod merge;
 mod partly;
+mod progress;
 mod reach;
 mod remember;
+mod shard;
 mod state;
 mod statics;
 mod view;
@@ -21,13 +25,15 @@ mod view;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 pub use choose::Choices;
 pub use load::{Loaded, load};
 pub use memory::{Hint, Memory, Watched};
+pub use merge::merge;
+pub use progress::{Look, Phase, Progress};
 pub use view::{Seen, View};
 
 use self::collect::Collected;
@@ -36,7 +42,7 @@ use self::memory::Plugins;
 use self::remember::{Built, Inputs};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::inventory::{self, Entry, Inventory, Resolver, Secrets, summary};
-use crate::output::{self, Artifact, Committed, Content, Failed, OutPath, Owner, Scope, Staged, Transaction};
+use crate::output::{self, Artifact, Committed, Content, Failed, OutPath, Owner, Scope, Shard, Transaction};
 use crate::plugin::PluginSet;
 use crate::render::{self, Cache, Renderer};
 
@@ -78,6 +84,14 @@ pub enum Action {
 }
 
 impl Action {
+    /// Where files are written, and how.
+    pub fn output(&self) -> Option<&output::Options> {
+        match self {
+            Self::Check => None,
+            Self::Build { output, .. } => Some(output),
+        }
+    }
+
     /// A plain build.
     pub fn build(output: output::Options) -> Self {
         Self::Build { output, keep_going: false, verify: false, refresh_secrets: false }
@@ -123,6 +137,7 @@ pub fn run(site: &Site, action: &Action) -> Report {
 /// Does it. A build compares its inputs with those of the last build and works on what differs; `memory`
 /// holds what that one left in this process, `hint` what is known of changes since.
 pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) -> Report {
+    memory.progress().begin(Phase::Reading, 0);
     memory.secrets.run_in(&site.repository);
     memory.secrets.forget_failures();
     if memory.watched == Watched::default() {
@@ -131,7 +146,8 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
     // What a hint leaves out is as it was at the last run, which need not be the last that succeeded.
     let hint = if memory.succeeded { hint } else { &Hint::Unknown };
     let partly = match action {
-        Action::Build { output, .. } if !output.dry_run && !output.adopt => {
+        // One part of many is always made whole: nothing is kept for another one.
+        Action::Build { output, .. } if !output.dry_run && !output.adopt && output.shard.is_none() => {
             incremental::attempt(site, action, memory, hint)
         }
         _ => None,
@@ -145,7 +161,9 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
 fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     let mut out = Diagnostics::default();
     let building = match action {
-        Action::Build { output, .. } => Some(output).filter(|output| !output.dry_run),
+        Action::Build { output, .. } => {
+            Some(output).filter(|output| !output.dry_run && output.shard.is_none())
+        }
         Action::Check => None,
     };
     let mut inputs = building.map(|_| Inputs::begin(site));
@@ -174,12 +192,16 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     check_extra(&loaded.inventory, &loaded.plugins, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
-    let mut report = Report { devices: loaded.inventory.devices.len(), ..Report::default() };
+    let progress = Arc::clone(memory.progress());
+    let shard = action.output().and_then(|output| output.shard);
+    let devices = shard::count(shard, &loaded.inventory.devices);
+    let mut report = Report { devices, ..Report::default() };
     let transaction = match action {
         Action::Check => Some(Transaction::nowhere()),
         Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
         Action::Build { output, .. } => {
-            Transaction::begin_with(output, &memory.manifest).map_err(|fault| out.push(*fault)).ok()
+            let output = output::Options { placing: progress.placing(), ..output.clone() };
+            Transaction::begin_with(&output, &memory.manifest).map_err(|fault| out.push(*fault)).ok()
         }
     };
     if let Some(transaction) = transaction {
@@ -189,18 +211,37 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
             renderer: &renderer,
             transaction: &transaction,
             caches: Mutex::default(),
+            shard,
+            progress: &progress,
         };
+        progress.begin(Phase::Rendering, devices);
         let stop = AtomicBool::new(out.has_errors() && !keep_going);
         let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
         out.append(std::mem::take(&mut all.diagnostics));
-        work.shared(&mut all, &mut out);
-        statics::stage_plugins(site, &transaction, &all.used, &mut all.staged, &mut out);
-        statics::stage_site(site, &transaction, &mut all.staged, &mut out);
+        shard::used(shard, &choices, &mut all.used);
+        if shard.is_none_or(Shard::is_first) {
+            work.shared(&mut all, &mut out);
+            statics::stage_plugins(site, &transaction, &all.used, &mut all.staged, &mut out);
+            statics::stage_site(site, &transaction, &mut all.staged, &mut out);
+        }
+        progress.begin(Phase::Writing, 0);
         let inputs_incomplete = loaded.inventory.incomplete;
         let failed = Failed { owners: std::mem::take(&mut all.failed), inputs_incomplete };
         if !out.has_errors() || keep_going {
-            let staged = std::mem::take(&mut all.staged);
-            let held = finish(transaction, staged, &Scope::All(failed), action, &mut report, &mut out);
+            let entries = &loaded.inventory.devices;
+            let held = match shard {
+                Some(shard) => {
+                    let done = shard::commit(transaction, shard, site, entries, &mut all, failed);
+                    out.append(done.map_or_else(|problems| problems, |done| report.take(done)));
+                    report.notes.extend(shard::next(shard, &report));
+                    None
+                }
+                None => {
+                    let staged = std::mem::take(&mut all.staged);
+                    let done = transaction.commit_and_hold(staged, &Scope::All(failed));
+                    finish(done, action, &mut report, &mut out)
+                }
+            };
             if let (Some(held), Some(output), Some(inputs)) = (held, building, inputs)
                 && !out.has_errors()
             {
@@ -225,38 +266,40 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     report
 }
 
-/// Commits; nothing if that failed. What a check would commit goes nowhere.
+/// Tells what was committed; nothing if that failed. What a check would commit goes nowhere.
 fn finish(
-    transaction: Transaction,
-    staged: Vec<Staged>,
-    scope: &Scope,
+    done: Result<(output::Report, Committed), Diagnostics>,
     action: &Action,
     report: &mut Report,
     out: &mut Diagnostics,
 ) -> Option<Committed> {
-    let (done, held) =
-        transaction.commit_and_hold(staged, scope).map_err(|problems| out.append(problems)).ok()?;
-    out.append(done.warnings);
+    let (done, held) = done.map_err(|problems| out.append(problems)).ok()?;
     if matches!(action, Action::Check) {
+        out.append(done.warnings);
         return None;
     }
-    report.committed = true;
-    report.written = done.written.iter().map(ToString::to_string).collect();
-    report.removed = done.removed.iter().map(ToString::to_string).collect();
-    report.unchanged = match scope {
-        Scope::All(_) => done.unchanged,
-        Scope::Only { .. } => held.owned().saturating_sub(report.written.len()),
-    };
-    let devices = done.changed_owners.iter().filter_map(|owner| match owner {
-        Owner::Device(id) => Some(id.clone()),
-        _ => None,
-    });
-    report.changed = devices.collect();
-    // Said when such files were made, not at every build.
-    if !report.written.is_empty() {
-        report.notes.extend(done.readers);
-    }
+    out.append(report.take(done));
     Some(held)
+}
+
+impl Report {
+    /// Takes over what a commit did; returns its warnings.
+    fn take(&mut self, done: output::Report) -> Diagnostics {
+        self.committed = true;
+        self.written = done.written.iter().map(ToString::to_string).collect();
+        self.removed = done.removed.iter().map(ToString::to_string).collect();
+        self.unchanged = done.unchanged;
+        let devices = done.changed_owners.iter().filter_map(|owner| match owner {
+            Owner::Device(id) => Some(id.clone()),
+            _ => None,
+        });
+        self.changed = devices.collect();
+        // Said when such files were made, not at every build.
+        if !self.written.is_empty() {
+            self.notes.extend(done.readers);
+        }
+        done.warnings
+    }
 }
 
 /// `plugin_root` and `shared_files` name plugins: a slip there would be silently without effect.
@@ -292,6 +335,9 @@ struct Work<'a> {
     transaction: &'a Transaction,
     /// Caches that no thread uses at the moment: there are as many as threads.
     caches: Mutex<Vec<Cache>>,
+    /// Whose devices are worked on, if not all.
+    shard: Option<Shard>,
+    progress: &'a Progress,
 }
 
 impl Work<'_> {
@@ -299,17 +345,23 @@ impl Work<'_> {
     /// be committed, files are still made, for their mistakes, but no longer staged.
     fn devices(&self, entries: &[Entry], stop: &AtomicBool, keep_going: bool) -> Collected {
         let runs = entries.par_chunks(RUN).map(|entries| {
-            let mut collected = Collected::default();
+            let (mut collected, mut own) = (Collected::default(), 0);
             let idle = self.caches.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut cache = idle.unwrap_or_default();
             for entry in entries {
-                let owner = Owner::Device(entry.id.to_string());
+                let id = entry.id.to_string();
+                if self.shard.is_some_and(|shard| !shard.holds(&id)) {
+                    continue;
+                }
+                own += 1;
+                let owner = Owner::Device(id);
                 let staged = !stop.load(Ordering::Relaxed);
                 if self.device(entry, &owner, staged, &mut cache, &mut collected).is_none() {
                     collected.failed.insert(owner);
                     stop.fetch_or(!keep_going, Ordering::Relaxed);
                 }
             }
+            self.progress.add(own);
             cache.trim();
             self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
             collected

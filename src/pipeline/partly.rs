@@ -4,8 +4,8 @@
 //! the next attempt could miss, and after it nothing can fail any more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use super::choose;
 use super::incremental::{Delta, standing_warnings};
@@ -17,7 +17,7 @@ use super::memory::{Memory, Parsed, Plugins, static_files};
 use super::reach::{Reach, reach};
 use super::remember::{plugin_inputs, secret_inputs, warned};
 use super::state::{InventoryFile, State};
-use super::{Action, Choices, Loaded, Report, Site, Work, check_extra, finish, statics};
+use super::{Action, Choices, Loaded, Phase, Report, Site, Work, check_extra, finish, statics};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::summary::{EntryKind, Summary, key};
 use crate::inventory::{self, File, Found, Inventory, Resolver};
@@ -57,7 +57,9 @@ impl Partly<'_> {
     /// Builds and commits. What comes back is to be kept under the lock that comes with it.
     pub fn build(mut self, index: &mut Index, disk: &mut OnDisk) -> Option<(Report, State, Committed)> {
         let moment = self.delta.moment;
-        let transaction = Transaction::begin_with(self.output, &self.memory.manifest).ok()?;
+        let placing = self.memory.progress().placing();
+        let output = Options { placing, ..self.output.clone() };
+        let transaction = Transaction::begin_with(&output, &self.memory.manifest).ok()?;
         // Another build may have come in between.
         if transaction.manifest_id() != Some(self.state.manifest) {
             return None;
@@ -102,7 +104,10 @@ impl Partly<'_> {
             let mut problems = made.warnings;
             let warned = warned(&problems);
             let scope = Scope::Only { owners: made.owners, failed: Failed::default() };
-            let held = finish(transaction, made.staged, &scope, self.action, &mut report, &mut problems)?;
+            self.memory.progress().begin(Phase::Writing, 0);
+            let done = transaction.commit_and_hold(made.staged, &scope);
+            let held = finish(done, self.action, &mut report, &mut problems)?;
+            report.unchanged = held.owned().saturating_sub(report.written.len());
             let change = Change {
                 files: numbers
                     .iter()
@@ -223,6 +228,7 @@ impl Partly<'_> {
             choose::templates(used.plugins(), &mut tools.templates, &mut loaded.sources, &mut out);
         }
 
+        let progress = Arc::clone(self.memory.progress());
         let renderer =
             Renderer { secrets: &loaded.secrets, templates: &tools.templates, options: &self.site.render };
         let work = Work {
@@ -231,7 +237,10 @@ impl Partly<'_> {
             renderer: &renderer,
             transaction: tools.transaction,
             caches: Mutex::default(),
+            shard: None,
+            progress: &progress,
         };
+        progress.begin(Phase::Rendering, devices.len());
         let mut all = work.devices(devices, &AtomicBool::new(false), false);
         out.append(std::mem::take(&mut all.diagnostics));
         let mut owners: BTreeSet<Owner> =

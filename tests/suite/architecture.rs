@@ -27,6 +27,7 @@ const DISK: &[&str] = &[
     "cli/settings.rs",
     "inventory/load.rs",
     "inventory/secret.rs",
+    "pipeline/fingerprint.rs",
     "pipeline/inputs.rs",
     "pipeline/statics.rs",
     "plugin/set.rs",

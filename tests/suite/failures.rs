@@ -18,7 +18,7 @@ profiles: {base: {vendor: Digium, model: D40, firmware: 1.4.0.0, sip: {proxy: 19
 lines: {alice: {number: '1001', username: alice, password: secret1}}
 ";
 
-const ACME: &str = "\
+pub const ACME: &str = "\
 id: acme-1.0
 version: 1.0.0
 description: Acme

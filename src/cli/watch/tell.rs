@@ -64,7 +64,7 @@ pub(super) fn tell(
         }
         printer.result(&format!("{object}\n"));
     } else if first || !report.committed {
-        build::tell(&report, &running.site, &running.action, "build", seconds, printer);
+        build::tell(&report, &running.site, running.action.output(), "build", seconds, printer);
         if !report.ok {
             printer.note("watching for the next change");
         }

@@ -6,7 +6,7 @@ use super::*;
 use crate::output::codes;
 
 /// A site whose state lies on another file system, if this machine has one.
-fn two_file_systems() -> Option<(Site, tempfile::TempDir)> {
+pub(super) fn two_file_systems() -> Option<(Site, tempfile::TempDir)> {
     let mut site = Site::new();
     let other = tempfile::Builder::new().prefix("provc-test").tempdir_in("/dev/shm").ok()?;
     if fs::metadata(other.path()).ok()?.dev() == fs::metadata(site.place.path()).ok()?.dev() {
