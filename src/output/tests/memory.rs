@@ -68,9 +68,11 @@ fn the_pipelines_files_are_written_under_the_lock() {
     let (report, held) = transaction.commit_and_hold(staged, &Scope::default()).unwrap();
     assert_eq!(report.written.len(), 1);
     held.replace_state("pipeline", b"what was built").unwrap();
-    assert_eq!(held.manifest_id(), manifest_id(&site.options));
+    let id = held.manifest_id();
+    assert!(id.is_some() && manifest_id(&site.options).is_none(), "a build is at work until this is dropped");
     assert_eq!(only(site.build(&many(1))).code, codes::LOCKED);
     drop(held);
+    assert_eq!(manifest_id(&site.options), id);
     assert_eq!(read_state(&site.options, "pipeline").unwrap(), b"what was built");
     let found = fs::metadata(state_file(&site.options, "pipeline")).unwrap();
     assert_eq!(found.permissions().mode() & 0o777, 0o600);
