@@ -59,9 +59,7 @@ impl Renderer<'_> {
         };
         let reads = self.templates.get(choice.plugin.id())?.reads();
         match cache.stencils.advise(reads, &probe.outline) {
-            Advice::Fill(plan) => {
-                plan.fill(&probe.values).or_else(|| self.make(device, choice, cache, out))
-            }
+            Advice::Fill(plan) => plan.fill(&probe.values).or_else(|| self.make(device, choice, cache, out)),
             Advice::Render => self.make(device, choice, cache, out),
             Advice::Try => {
                 let mut found = Diagnostics::default();
@@ -103,7 +101,8 @@ impl Renderer<'_> {
         made.unwrap_or_default().into_iter().map(|artifact| artifact.path).collect()
     }
 
-    fn make(
+    /// Renders a device as if it were the only one.
+    pub(super) fn make(
         &self,
         device: &Device,
         choice: &Choice,

@@ -11,6 +11,8 @@
 mod blank;
 mod intern;
 mod probe;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -10,7 +10,17 @@ use crate::plugin::names::expr::{Arg, Expr, Filter};
 const DEEPEST: u8 = 3;
 /// Tests that ask for the kind of a value only, or whether there is one.
 const OF_KIND: [&str; 12] = [
-    "array", "bool", "defined", "float", "integer", "iterable", "map", "none", "null", "number", "string",
+    "array",
+    "bool",
+    "defined",
+    "float",
+    "integer",
+    "iterable",
+    "map",
+    "none",
+    "null",
+    "number",
+    "string",
     "undefined",
 ];
 
@@ -107,12 +117,20 @@ fn texts(of: Node) -> Vec<Text> {
 
 /// What all these steps together do with the texts.
 pub(super) fn follow(steps: &[Step], roots: &BTreeSet<&str>, pieces: bool) -> Reads {
-    let reads = Reads { uses: [Use::Shown; super::TEXTS] };
-    let mut flow = Flow { reads, names: BTreeMap::new(), roots, grown: true, lost: false, pieces };
+    let nothing = Reads { uses: [Use::Shown; super::TEXTS] };
+    let mut flow =
+        Flow { reads: nothing.clone(), names: BTreeMap::new(), roots, grown: true, lost: false, pieces };
+    // Once for the names alone: one that is given a value later is not something else before.
+    steps.iter().for_each(|step| flow.step(step));
+    flow.names.values_mut().for_each(|value| *value = Value::default());
+    flow.grown = true;
     // Names only ever gain meanings, and there are few of these.
     while std::mem::take(&mut flow.grown) {
         steps.iter().for_each(|step| flow.step(step));
     }
+    // What is done with a value is right once all that it may be is known.
+    (flow.reads, flow.lost) = (nothing, false);
+    steps.iter().for_each(|step| flow.step(step));
     if flow.lost { Reads::EVERYTHING } else { flow.reads }
 }
 
@@ -323,7 +341,7 @@ impl Flow<'_> {
         match (given, root(name)) {
             (Some(given), Some(root)) => given.join(Value::of(root)),
             // Where it is not given it may be something else of the context.
-            (Some(given), None) if self.roots.contains(name) => given.join(Value::other()),
+            (Some(given), None) if name == "loop" || self.roots.contains(name) => given.join(Value::other()),
             (Some(given), None) => given,
             (None, Some(root)) => Value::of(root),
             (None, None) => Value::other(),

@@ -1,8 +1,18 @@
 use super::*;
 
 const ROOTS: [&str; 12] = [
-    "contacts", "device", "function_keys", "item", "key_slots", "line_slots", "lines", "locale", "set_slots",
-    "sip", "tables", "vars",
+    "contacts",
+    "device",
+    "function_keys",
+    "item",
+    "key_slots",
+    "line_slots",
+    "lines",
+    "locale",
+    "set_slots",
+    "sip",
+    "tables",
+    "vars",
 ];
 
 fn of(sources: &[&str], items: &[&str]) -> Reads {
@@ -74,24 +84,38 @@ fn what_is_looked_at_is_read() {
         ("{% if lines[0].label == locale %}{% endif %}", &[line("label")]),
         // `value` may be something else where it is not set.
         ("{% set locale = device.name %}{% if locale == device.ip %}{% endif %}", &[Text::Name, Text::Ip]),
-        ("{% set x = device.name if locale else 'x' %}{% if x == device.ip %}{% endif %}", &[Text::Name, Text::Ip]),
+        (
+            "{% set x = device.name if locale else 'x' %}{% if x == device.ip %}{% endif %}",
+            &[Text::Name, Text::Ip],
+        ),
         // Dynamic access.
         ("{{ device[locale] }}", &[Text::Id, Text::Name, Text::Ip]),
         ("{{ device | get(key='name') }}", &[Text::Id, Text::Name, Text::Ip]),
         ("{{ device }}", &[Text::Id, Text::Name, Text::Ip]),
         ("{% for k, v in device %}{{ v }}{% endfor %}", &[Text::Id, Text::Name, Text::Ip]),
         ("{% for v in device | values %}{{ v }}{% endfor %}", &[Text::Id, Text::Name, Text::Ip]),
-        ("{% for key in function_keys | sort(attribute='label') %}{% endfor %}", &[Text::KeyLabel, Text::KeyValue]),
+        (
+            "{% for key in function_keys | sort(attribute='label') %}{% endfor %}",
+            &[Text::KeyLabel, Text::KeyValue],
+        ),
         ("{{ [key.label for key in function_keys] | join(sep=',') }}", &[Text::KeyLabel]),
         ("{{ [key.label for key in function_keys] }}", &[Text::KeyLabel]),
         ("{% set m = {'a': device.name} %}{{ m.a }}", &[Text::Name]),
         ("{% set m = {...device} %}{{ m.name }}", &[Text::Id, Text::Name, Text::Ip]),
         // Through names, wherever they are bound.
-        ("{% for key in function_keys %}{% set_global last = key %}{% endfor %}{% if last.value == '1' %}{% endif %}",
-            &[Text::KeyValue]),
+        (
+            "{% for key in function_keys %}{% set_global last = key %}{% endfor %}{% if last.value == '1' %}{% endif %}",
+            &[Text::KeyValue],
+        ),
         ("{{ x | upper }}{% set x = device.name %}", &[Text::Name]),
-        ("{% component c(value) %}{{ value | upper }}{% endcomponent c %}{{ <c value={device.name} /> }}", &[Text::Name]),
-        ("{% component c(name) %}{{ name | upper }}{% endcomponent c %}{% set name = device.ip %}{{ <c name /> }}", &[Text::Ip]),
+        (
+            "{% component c(value) %}{{ value | upper }}{% endcomponent c %}{{ <c value={device.name} /> }}",
+            &[Text::Name],
+        ),
+        (
+            "{% component c(name) %}{{ name | upper }}{% endcomponent c %}{% set name = device.ip %}{{ <c name /> }}",
+            &[Text::Ip],
+        ),
         ("{% component c(@device) %}{{ device.ip | upper }}{% endcomponent c %}{{ <c /> }}", &[Text::Ip]),
         ("{% component c(a=device.name) %}{{ a | upper }}{% endcomponent c %}{{ <c /> }}", &[Text::Name]),
     ];
@@ -109,6 +133,15 @@ fn texts_compared_with_each_other_are_compared() {
     let source = "{% for line in lines %}{% set before = [other for other in lines \
         if other.username == line.username and other.position < line.position] %}{{ before | length }}{% endfor %}";
     assert_eq!(used(source), vec![(line("username"), Use::Compared)]);
+    // In whatever order the templates come.
+    let sources = [
+        "{% if slot.line.label == one.label %}{% endif %}",
+        "{% for slot in line_slots %}{% set one = slot.line %}{% endfor %}",
+    ];
+    assert_eq!(of(&sources, &[]).of(line("label")), Use::Compared);
+    // One of them may be something else.
+    let source = "{% set x = loop.index if locale else device.name %}{% if x == device.ip %}{% endif %}";
+    assert_eq!(used(source), vec![(Text::Name, Use::Read), (Text::Ip, Use::Read)]);
     let source = "{% if lines[0].label != lines[0].number %}{% endif %}";
     assert_eq!(used(source), vec![(line("label"), Use::Compared), (line("number"), Use::Compared)]);
 }
@@ -118,7 +151,10 @@ fn one_template_is_read_with_all_others() {
     // An override includes a template that looks at what another set.
     let sources = ["{% set x = device.name %}{% include \"part\" %}", "{{ x | upper }}"];
     assert_eq!(of(&sources, &[]).of(Text::Name), Use::Read);
-    let sources = ["{% block a %}{% set who = lines | last %}{{ super() }}{% endblock a %}", "{% if who.label == 'a' %}{% endif %}"];
+    let sources = [
+        "{% block a %}{% set who = lines | last %}{{ super() }}{% endblock a %}",
+        "{% if who.label == 'a' %}{% endif %}",
+    ];
     assert_eq!(of(&sources, &[]).of(line("label")), Use::Read);
     assert_eq!(of(&sources, &[]).of(line("number")), Use::Shown);
     // What a file is repeated for.
@@ -149,5 +185,8 @@ fn what_cannot_be_followed_is_read_altogether() {
 fn where_two_values_make_one_they_are_read_unless_the_format_joins_them() {
     let source = "{{ device.name ~ device.ip }}{{ device.mac | mac }}";
     let reads = reads([source], [], &BTreeSet::from(ROOTS), false);
-    assert_eq!([Text::Name, Text::Ip, Text::Id].map(|text| reads.of(text)), [Use::Read, Use::Read, Use::Shown]);
+    assert_eq!(
+        [Text::Name, Text::Ip, Text::Id].map(|text| reads.of(text)),
+        [Use::Read, Use::Read, Use::Shown]
+    );
 }
