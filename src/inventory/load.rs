@@ -38,6 +38,14 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Takes note of what could not even be found.
+    pub fn cannot_see_all(&mut self, found: &Files) {
+        if found.incomplete {
+            self.incomplete = true;
+            self.unread = file::all_sections();
+        }
+    }
+
     /// Whether what every device starts from may stand in something that could not be read: without it no
     /// device is what its owner meant.
     pub fn lacks_foundation(&self) -> bool {
@@ -67,36 +75,63 @@ impl Inventory {
 /// Loads every `*.yaml` and `*.yml` below the directories, at any depth. Names that start with a dot are
 /// passed over, as editors and git keep their own files there.
 pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnostics) -> Inventory {
-    let mut incomplete = false;
-    let found = find(directories, &mut incomplete, out);
-    let files: Vec<(FileId, &Path, &Path)> =
-        found.iter().map(|(path, root)| (sources.reserve(path), path.as_path(), root.as_path())).collect();
-    let read: Vec<(FileId, Option<Arc<str>>, File, Diagnostics)> = files
-        .par_iter()
-        .map(|&(id, path, root)| {
-            let mut out = Diagnostics::default();
-            let text = read_text(id, path, &mut out);
-            let file = match &text {
-                Some(text) => file::read(id, path, root, text, &mut out),
-                None => File { incomplete: true, unread: file::all_sections(), ..File::default() },
-            };
-            (id, text, file, out)
-        })
-        .collect();
-    let mut files = Vec::with_capacity(read.len());
-    for (id, text, file, found) in read {
-        if let Some(text) = text {
-            sources.set_text(id, text);
+    let found = find(directories, out);
+    let files: Vec<(FileId, &Found)> = found.files.iter().map(|file| (sources.reserve(&file.path), file)).collect();
+    let mut read = Vec::with_capacity(files.len());
+    for file in read_files(&files) {
+        if let Some(text) = file.text {
+            sources.set_text(file.id, text);
         }
-        out.append(found);
-        files.push(file);
+        out.append(file.problems);
+        read.push(file.file);
     }
-    let mut inventory = join(files, out);
-    inventory.incomplete |= incomplete;
-    if incomplete {
-        inventory.unread = file::all_sections();
-    }
+    let mut inventory = join(read, out);
+    inventory.cannot_see_all(&found);
     inventory
+}
+
+/// A file of an inventory that was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The inventory directory that it was found in, which its certificates are relative to.
+    pub root: PathBuf,
+}
+
+/// The files of an inventory.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// They, sorted by path.
+    pub files: Vec<Found>,
+    /// Whether there may be more, because something could not be read.
+    pub incomplete: bool,
+}
+
+/// What became of one file.
+pub struct ReadFile {
+    /// The file.
+    pub id: FileId,
+    /// Its text, unless it could not be read.
+    pub text: Option<Arc<str>>,
+    /// What it holds.
+    pub file: File,
+    /// Its mistakes.
+    pub problems: Diagnostics,
+}
+
+/// Reads files, one at a time on each thread.
+pub fn read_files(files: &[(FileId, &Found)]) -> Vec<ReadFile> {
+    let read = files.par_iter().map(|&(id, Found { path, root })| {
+        let mut problems = Diagnostics::default();
+        let text = read_text(id, path, &mut problems);
+        let file = match &text {
+            Some(text) => file::read(id, path, root, text, &mut problems),
+            None => File { incomplete: true, unread: file::all_sections(), ..File::default() },
+        };
+        ReadFile { id, text, file, problems }
+    });
+    read.collect()
 }
 
 fn read_text(id: FileId, path: &Path, out: &mut Diagnostics) -> Option<Arc<str>> {
@@ -112,9 +147,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     Diagnostic::error(codes::NO_INVENTORY, message).help("check that it exists and may be read")
 }
 
-/// The files with the directory each was found in, sorted by path; one that two directories reach, once.
-fn find(directories: &[PathBuf], incomplete: &mut bool, out: &mut Diagnostics) -> Vec<(PathBuf, PathBuf)> {
+/// The files of an inventory; one that two directories reach, once.
+pub fn find(directories: &[PathBuf], out: &mut Diagnostics) -> Files {
     let mut files = BTreeMap::new();
+    let mut incomplete = false;
     let mut seen = BTreeSet::new();
     for root in directories {
         let walk = WalkDir::new(root).follow_links(true).into_iter();
@@ -131,7 +167,7 @@ fn find(directories: &[PathBuf], incomplete: &mut bool, out: &mut Diagnostics) -
                     }
                 }
                 Err(error) => {
-                    *incomplete = true;
+                    incomplete = true;
                     let path = error.path().unwrap_or(root).to_path_buf();
                     out.push(match error.io_error() {
                         Some(io) if entry_is_root(&error, io) => {
@@ -149,13 +185,14 @@ fn find(directories: &[PathBuf], incomplete: &mut bool, out: &mut Diagnostics) -
             }
         }
     }
-    if files.is_empty() && !*incomplete {
-        *incomplete = true;
+    if files.is_empty() && !incomplete {
+        incomplete = true;
         let shown: Vec<String> = directories.iter().map(|path| path.display().to_string()).collect();
         let message = format!("there is no `*.yaml` or `*.yml` file in {}", shown.join(", "));
         out.push(Diagnostic::error(codes::NO_INVENTORY, message).help(START));
     }
-    files.into_iter().collect()
+    let files = files.into_iter().map(|(path, root)| Found { path, root }).collect();
+    Files { files, incomplete }
 }
 
 /// The way out of having no inventory.

