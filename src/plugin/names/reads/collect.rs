@@ -62,9 +62,13 @@ fn tag(parser: &mut Parser<'_, '_>, steps: &mut Vec<Step>) -> Option<()> {
             steps.push(Step::Bind(name.to_owned(), parser.expr()?));
         }
         "component" => component(parser, steps)?,
-        "block" => drop(parser.ident()?),
+        "block" => {
+            parser.ident()?;
+        }
         "endcomponent" if matches!(parser.peek(), Some(Kind::Ident(_))) => parser.component_name()?,
-        "endblock" if matches!(parser.peek(), Some(Kind::Ident(_))) => drop(parser.ident()?),
+        "endblock" if matches!(parser.peek(), Some(Kind::Ident(_))) => {
+            parser.ident()?;
+        }
         "endcomponent" | "endblock" | "else" | "endif" | "endfor" | "break" | "continue" => {}
         "include" | "extends" => {
             matches!(parser.next()?.kind, Kind::Text(_)).then_some(())?;
