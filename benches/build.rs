@@ -123,7 +123,7 @@ fn main() {
     let site =
         Site { repository: place.path().to_owned(), inventory: vec![inventory.clone()], ..Site::default() };
     let out = place.path().join("out");
-    let build = Action::Build { output: output::Options::new(&out), keep_going: false };
+    let build = Action::build(output::Options::new(&out));
 
     let (loaded, load) = measure(|| {
         let mut problems = Diagnostics::default();

@@ -131,6 +131,12 @@ pub(super) struct Build {
     /// Overwrite files at planned paths that provc did not write
     #[arg(long)]
     pub adopt: bool,
+    /// Also look whether out/ still is what the last build left, and repair what is not
+    #[arg(long)]
+    pub verify: bool,
+    /// Run the commands of secrets again, although no file that they name has changed
+    #[arg(long)]
+    pub refresh_secrets: bool,
 }
 
 /// What both check and build take.

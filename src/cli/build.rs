@@ -30,6 +30,8 @@ pub(super) fn build(args: &Build, global: &Global, printer: &Printer) -> Status 
             ..output::Options::new(&site.out)
         },
         keep_going: args.keep_going,
+        verify: args.verify,
+        refresh_secrets: args.refresh_secrets,
     })
 }
 

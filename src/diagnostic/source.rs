@@ -4,6 +4,7 @@
 //! keep the place it came from. It holds line and column themselves, not an offset: they can be told
 //! without the text, which is only needed to draw the line.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub struct Span {
 #[derive(Default, Clone, Debug)]
 pub struct SourceMap {
     files: Vec<Source>,
+    by_path: BTreeMap<PathBuf, FileId>,
 }
 
 #[derive(Clone, Debug)]
@@ -37,10 +39,19 @@ struct Source {
 }
 
 impl SourceMap {
-    /// Adds a file whose text is not known yet. `path` is printed as it stands.
+    /// Adds a file whose text is not known yet. `path` is printed as it stands. A file that is there already
+    /// keeps its place and loses its text: one process may read it many times.
     pub fn reserve(&mut self, path: impl Into<PathBuf>) -> FileId {
+        let path = path.into();
+        if let Some(id) = self.by_path.get(&path).copied() {
+            if let Some(file) = self.files.get_mut(id.0 as usize) {
+                file.text = None;
+            }
+            return id;
+        }
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(Source { path: path.into(), text: None });
+        self.by_path.insert(path.clone(), id);
+        self.files.push(Source { path, text: None });
         id
     }
 

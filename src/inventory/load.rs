@@ -76,9 +76,11 @@ impl Inventory {
 /// passed over, as editors and git keep their own files there.
 pub fn load(directories: &[PathBuf], sources: &mut SourceMap, out: &mut Diagnostics) -> Inventory {
     let found = find(directories, out);
-    let files: Vec<(FileId, &Found)> = found.files.iter().map(|file| (sources.reserve(&file.path), file)).collect();
+    let files: Vec<(FileId, &Found)> =
+        found.files.iter().map(|file| (sources.reserve(&file.path), file)).collect();
     let mut read = Vec::with_capacity(files.len());
-    for file in read_files(&files) {
+    // One file at a time on each thread.
+    for file in files.par_iter().map(|&(id, file)| read_found(id, file)).collect::<Vec<_>>() {
         if let Some(text) = file.text {
             sources.set_text(file.id, text);
         }
@@ -120,18 +122,15 @@ pub struct ReadFile {
     pub problems: Diagnostics,
 }
 
-/// Reads files, one at a time on each thread.
-pub fn read_files(files: &[(FileId, &Found)]) -> Vec<ReadFile> {
-    let read = files.par_iter().map(|&(id, Found { path, root })| {
-        let mut problems = Diagnostics::default();
-        let text = read_text(id, path, &mut problems);
-        let file = match &text {
-            Some(text) => file::read(id, path, root, text, &mut problems),
-            None => File { incomplete: true, unread: file::all_sections(), ..File::default() },
-        };
-        ReadFile { id, text, file, problems }
-    });
-    read.collect()
+/// Reads one file.
+pub fn read_found(id: FileId, Found { path, root }: &Found) -> ReadFile {
+    let mut problems = Diagnostics::default();
+    let text = read_text(id, path, &mut problems);
+    let file = match &text {
+        Some(text) => file::read(id, path, root, text, &mut problems),
+        None => File { incomplete: true, unread: file::all_sections(), ..File::default() },
+    };
+    ReadFile { id, text, file, problems }
 }
 
 fn read_text(id: FileId, path: &Path, out: &mut Diagnostics) -> Option<Arc<str>> {

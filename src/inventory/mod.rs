@@ -24,7 +24,7 @@ mod tests;
 
 pub use device::{Auto, ContactList, Device, Identity, Key, Keys, Line, Module};
 pub use file::{DeviceId, Entry, File, Named, read as read_file};
-pub use load::{Files, Found, Inventory, ReadFile, find, join, load, read_files};
+pub use load::{Files, Found, Inventory, ReadFile, find, join, load, read_found};
 pub use mac::Mac;
 pub use merge::overlay;
 pub use resolve::Resolver;

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use serde::{Deserialize, Serialize};
+
 use super::codes;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::yaml::{Node, Value};
 
 /// Where a secret's text is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Source {
     /// An environment variable.
     Env(Box<str>),
@@ -127,6 +129,11 @@ impl Secrets {
         Self { directory: directory.into(), fetched: Mutex::default() }
     }
 
+    /// Lets commands run in another directory from now on.
+    pub fn run_in(&mut self, directory: &Path) {
+        self.directory = directory.to_owned();
+    }
+
     /// The text of a secret, fetched now if it was not yet.
     ///
     /// # Errors
@@ -155,6 +162,25 @@ impl Secrets {
             .at(secret.span)
             .help("let it be one line of text: a phone's file has no place for more")),
         }
+    }
+
+    /// Every source asked so far that answered, with its text.
+    pub fn fetched(&self) -> Vec<(Source, Arc<str>)> {
+        let fetched = self.fetched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let answered =
+            |(source, cell): (&Source, &Fetched)| Some((source.clone(), cell.get()?.as_ref().ok()?.clone()));
+        fetched.iter().filter_map(answered).collect()
+    }
+
+    /// Forgets what a source answered: it is asked again when its text is next needed.
+    pub fn forget(&self, source: &Source) {
+        self.fetched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(source);
+    }
+
+    /// Forgets which sources did not answer: they are asked again.
+    pub fn forget_failures(&self) {
+        let mut fetched = self.fetched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        fetched.retain(|_, cell| cell.get().is_some_and(Result::is_ok));
     }
 
     /// Every text fetched so far: what has to be masked where a message may quote a value.

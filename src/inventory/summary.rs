@@ -7,7 +7,7 @@
 
 use twox_hash::XxHash3_128;
 
-use super::file::File;
+use super::file::{DeviceId, File};
 use super::secret::{SecretRef, Source};
 use super::value::{Datum, Item, Map};
 
@@ -40,8 +40,9 @@ pub struct EntrySummary {
     pub kind: EntryKind,
     /// The digest of its value.
     pub digest: u64,
-    /// The key of a device's name; 0 if it has none.
-    pub name: u64,
+    /// What else a device can be called, which nothing else may be: the keys of its name and, for a
+    /// softphone, of its id; 0 where it has none.
+    pub names: [u64; 2],
     /// MAC or id of a device, name of a line; empty for other kinds, which nobody has to find by text.
     pub text: Box<str>,
     /// The keys of what it refers to, sorted.
@@ -109,8 +110,10 @@ impl File {
         for device in &self.devices {
             let id = device.id.to_string();
             summing.add(EntryKind::Device, &id, |s| s.layer(&device.layer));
-            if let (Some(name), Some(entry)) = (device.layer.text("name"), summing.entries.last_mut()) {
-                entry.name = key(EntryKind::DeviceName, name);
+            if let Some(entry) = summing.entries.last_mut() {
+                let name = device.layer.text("name").map(|name| &**name);
+                let id = matches!(device.id, DeviceId::Id(_)).then_some(&*id);
+                entry.names = [name, id].map(|name| name.map_or(0, |name| key(EntryKind::DeviceName, name)));
             }
         }
         Summary { entries: summing.entries }
@@ -137,7 +140,7 @@ impl Summing {
             key: key(kind, name),
             kind,
             digest: hash(&self.bytes),
-            name: 0,
+            names: [0; 2],
             text: text.into(),
             references: self.references.as_slice().into(),
             patterns: std::mem::take(&mut self.patterns).into(),
@@ -152,7 +155,8 @@ impl Summing {
             ("extends", EntryKind::Profile),
             ("contacts", EntryKind::Contacts),
         ] {
-            self.references.extend(layer.list(field).iter().filter_map(Item::text).map(|name| key(kind, name)));
+            self.references
+                .extend(layer.list(field).iter().filter_map(Item::text).map(|name| key(kind, name)));
         }
         if let Some(name) = layer.text("key_layout") {
             self.references.push(key(EntryKind::Layout, name));

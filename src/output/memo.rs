@@ -49,6 +49,11 @@ impl Committed {
         self.transaction.manifest_id()
     }
 
+    /// How many files in out/ belong to provc.
+    pub fn owned(&self) -> usize {
+        self.transaction.manifest.len()
+    }
+
     /// Replaces one of the pipeline's own files, readable by its owner only, in one step. A dry run writes
     /// nothing.
     ///

@@ -69,18 +69,41 @@ impl Choices {
         }
     }
 
-    /// The templates of every chosen plugin, by plugin id; mistakes in them go to `out`.
-    pub fn templates(&self, sources: &mut SourceMap, out: &mut Diagnostics) -> BTreeMap<String, Templates> {
-        let chosen = self.by_kind.values().filter_map(|choice| choice.as_ref().ok());
-        // A file made on a broken manifest would only have the same mistake again.
-        let chosen = chosen.filter(|choice| !choice.plugin.broken);
-        let plugins: BTreeMap<&str, &Arc<Plugin>> =
-            chosen.map(|choice| (choice.plugin.id(), &choice.plugin)).collect();
-        let plugins: Vec<Arc<Plugin>> = plugins.into_values().cloned().collect();
-        let templates = Loader::default().load(&plugins, &render::shapes(), sources, out);
-        let named = plugins.iter().map(|plugin| plugin.id().to_owned()).zip(templates);
-        named.filter_map(|(id, templates)| Some((id, templates?))).collect()
+    /// Plugin and model of a kind of device, if there is one for it.
+    pub fn sort(&self, kind: &Identity) -> Option<(&Arc<Plugin>, &str)> {
+        let choice = self.by_kind.get(kind)?.as_ref().ok()?;
+        Some((&choice.plugin, &choice.model().name))
     }
+
+    /// Adds the templates of every chosen plugin to those that are known, by plugin id; mistakes in them go
+    /// to `out`.
+    pub fn templates(
+        &self,
+        known: &mut BTreeMap<String, Templates>,
+        sources: &mut SourceMap,
+        out: &mut Diagnostics,
+    ) {
+        let chosen = self.by_kind.values().filter_map(|choice| choice.as_ref().ok());
+        templates(chosen.map(|choice| &choice.plugin), known, sources, out);
+    }
+}
+
+/// Adds the templates of some plugins to those that are known, by plugin id; mistakes in them go to `out`.
+pub(super) fn templates<'p>(
+    plugins: impl Iterator<Item = &'p Arc<Plugin>>,
+    known: &mut BTreeMap<String, Templates>,
+    sources: &mut SourceMap,
+    out: &mut Diagnostics,
+) {
+    // A file made on a broken manifest would only have the same mistake again.
+    let wanted: BTreeMap<&str, &Arc<Plugin>> = plugins
+        .filter(|plugin| !plugin.broken && !known.contains_key(plugin.id()))
+        .map(|plugin| (plugin.id(), plugin))
+        .collect();
+    let plugins: Vec<Arc<Plugin>> = wanted.into_values().cloned().collect();
+    let templates = Loader::default().load(&plugins, &render::shapes(), sources, out);
+    let named = plugins.iter().map(|plugin| plugin.id().to_owned()).zip(templates);
+    known.extend(named.filter_map(|(id, templates)| Some((id, templates?))));
 }
 
 fn query(kind: &Identity) -> Query<'_> {

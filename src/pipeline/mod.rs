@@ -4,8 +4,16 @@
 
 mod choose;
 mod collect;
+mod incremental;
+mod index;
+mod inputs;
+mod keyed;
 mod load;
 mod memory;
+mod partly;
+mod reach;
+mod remember;
+mod state;
 mod statics;
 mod view;
 
@@ -22,9 +30,13 @@ pub use memory::{Hint, Memory, Watched};
 pub use view::{Seen, View};
 
 use self::collect::Collected;
+use self::inputs::Moment;
+use self::memory::Plugins;
+use self::remember::{Built, Inputs};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
-use crate::inventory::{Entry, Resolver};
-use crate::output::{self, Artifact, Content, Failed, OutPath, Owner, Scope, Transaction};
+use crate::inventory::{self, Entry, Inventory, Resolver, summary};
+use crate::output::{self, Artifact, Committed, Content, Failed, OutPath, Owner, Scope, Staged, Transaction};
+use crate::plugin::PluginSet;
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
@@ -57,7 +69,18 @@ pub enum Action {
         output: output::Options,
         /// Whether the healthy devices are built although others have mistakes.
         keep_going: bool,
+        /// Whether out/ itself is looked at and repaired although no input changed.
+        verify: bool,
+        /// Whether commands of secrets run although nothing says that they would answer otherwise.
+        refresh_secrets: bool,
     },
+}
+
+impl Action {
+    /// A plain build.
+    pub fn build(output: output::Options) -> Self {
+        Self::Build { output, keep_going: false, verify: false, refresh_secrets: false }
+    }
 }
 
 /// What came of it.
@@ -99,23 +122,63 @@ pub fn run(site: &Site, action: &Action) -> Report {
 /// Does it. A build compares its inputs with those of the last build and works on what differs; `memory`
 /// holds what that one left in this process, `hint` what is known of changes since.
 pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) -> Report {
-    let _ = (memory, hint);
+    memory.secrets.run_in(&site.repository);
+    memory.secrets.forget_failures();
+    if memory.watched == Watched::default() {
+        memory.watched = Watched::of(site);
+    }
+    // What a hint leaves out is as it was at the last run, which need not be the last that succeeded.
+    let hint = if memory.succeeded { hint } else { &Hint::Unknown };
+    let partly = match action {
+        Action::Build { output, .. } if !output.dry_run && !output.adopt => {
+            incremental::attempt(site, action, memory, hint)
+        }
+        _ => None,
+    };
+    let report = partly.unwrap_or_else(|| whole(site, action, memory));
+    memory.succeeded = report.ok && report.committed;
+    report
+}
+
+/// Reads, makes and compares everything.
+fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     let mut out = Diagnostics::default();
-    let mut loaded = load(site, &mut out);
+    let building = match action {
+        Action::Build { output, .. } => Some(output).filter(|output| !output.dry_run),
+        Action::Check => None,
+    };
+    let mut inputs = building.map(|_| Inputs::begin(site));
+    let moment = Moment::now();
+    let found = inventory::find(&site.inventory, &mut out);
+    let parsed = memory.parse(&found.files, building.is_some(), moment, &mut out);
+    if let Some(inputs) = &mut inputs {
+        inputs.inventory(&parsed);
+    }
+    let mut joined = inventory::join(parsed.into_iter().map(|parsed| parsed.file).collect(), &mut out);
+    joined.cannot_see_all(&found);
+    let mut problems = Diagnostics::default();
+    let Plugins { files, set, mut templates } = memory.load_plugins(site, moment, &mut problems);
+    let clean = problems.is_empty();
+    out.append(problems);
+    let (sources, secrets) = (std::mem::take(&mut memory.sources), std::mem::take(&mut memory.secrets));
+    let mut loaded = Loaded { sources, inventory: joined, plugins: set, secrets };
+
     let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
     resolver.check_layers(&mut out);
     let choices = Choices::make(&resolver, &loaded.inventory.devices, &loaded.plugins);
-    let templates = choices.templates(&mut loaded.sources, &mut out);
+    choices.templates(&mut templates, &mut loaded.sources, &mut out);
     let renderer = Renderer { secrets: &loaded.secrets, templates: &templates, options: &site.render };
     check_options(site, &loaded, &mut out);
-    check_extra(&loaded, &mut out);
+    check_extra(&loaded.inventory, &loaded.plugins, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
     let mut report = Report { devices: loaded.inventory.devices.len(), ..Report::default() };
     let transaction = match action {
         Action::Check => Some(Transaction::nowhere()),
         Action::Build { .. } if out.has_errors() && !keep_going => Some(Transaction::nowhere()),
-        Action::Build { output, .. } => Transaction::begin(output).map_err(|fault| out.push(*fault)).ok(),
+        Action::Build { output, .. } => {
+            Transaction::begin_with(output, &memory.manifest).map_err(|fault| out.push(*fault)).ok()
+        }
     };
     if let Some(transaction) = transaction {
         let work = Work {
@@ -129,52 +192,62 @@ pub fn run_with(site: &Site, action: &Action, memory: &mut Memory, hint: &Hint) 
         let mut all = work.devices(&loaded.inventory.devices, &stop, keep_going);
         out.append(std::mem::take(&mut all.diagnostics));
         work.shared(&mut all, &mut out);
-        statics::stage(site, &transaction, &all.used, &mut all.staged, &mut out);
+        statics::stage_plugins(site, &transaction, &all.used, &mut all.staged, &mut out);
+        statics::stage_site(site, &transaction, &mut all.staged, &mut out);
         let inputs_incomplete = loaded.inventory.incomplete;
         let failed = Failed { owners: std::mem::take(&mut all.failed), inputs_incomplete };
         if !out.has_errors() || keep_going {
-            finish(transaction, all, &failed, action, &mut report, &mut out);
+            let staged = std::mem::take(&mut all.staged);
+            let held = finish(transaction, staged, &Scope::All(failed), action, &mut report, &mut out);
+            if let (Some(held), Some(output), Some(inputs)) = (held, building, inputs)
+                && !out.has_errors()
+            {
+                let built =
+                    Built { all: &all, plugins: &loaded.plugins, secrets: &loaded.secrets, warnings: &out };
+                inputs.end(site, output, &files, &built, memory, &held);
+            }
         }
     }
     report.ok = !out.has_errors();
     report.diagnostics = loaded.inventory.without_consequences(out).into_sorted(&loaded.sources);
-    report.sources = loaded.sources;
+    memory.secrets = loaded.secrets;
+    memory.keep_plugins(Plugins { files, set: loaded.plugins, templates }, clean);
+    report.sources = memory.give_sources(loaded.sources, &report.diagnostics);
     report
 }
 
+/// Commits; nothing if that failed. What a check would commit goes nowhere.
 fn finish(
     transaction: Transaction,
-    all: Collected,
-    failed: &Failed,
+    staged: Vec<Staged>,
+    scope: &Scope,
     action: &Action,
     report: &mut Report,
     out: &mut Diagnostics,
-) {
-    match transaction.commit(all.staged, &Scope::All(failed.clone())) {
-        Err(problems) => out.append(problems),
-        Ok(done) => {
-            out.append(done.warnings);
-            if matches!(action, Action::Check) {
-                return;
-            }
-            report.committed = true;
-            report.written = done.written.iter().map(ToString::to_string).collect();
-            report.removed = done.removed.iter().map(ToString::to_string).collect();
-            report.unchanged = done.unchanged;
-            report.changed = done
-                .changed_owners
-                .iter()
-                .filter_map(|owner| match owner {
-                    Owner::Device(id) => Some(id.clone()),
-                    _ => None,
-                })
-                .collect();
-            // Said when such files were made, not at every build.
-            if !report.written.is_empty() {
-                report.notes.extend(done.readers);
-            }
-        }
+) -> Option<Committed> {
+    let (done, held) =
+        transaction.commit_and_hold(staged, scope).map_err(|problems| out.append(problems)).ok()?;
+    out.append(done.warnings);
+    if matches!(action, Action::Check) {
+        return None;
     }
+    report.committed = true;
+    report.written = done.written.iter().map(ToString::to_string).collect();
+    report.removed = done.removed.iter().map(ToString::to_string).collect();
+    report.unchanged = match scope {
+        Scope::All(_) => done.unchanged,
+        Scope::Only { .. } => held.owned().saturating_sub(report.written.len()),
+    };
+    let devices = done.changed_owners.iter().filter_map(|owner| match owner {
+        Owner::Device(id) => Some(id.clone()),
+        _ => None,
+    });
+    report.changed = devices.collect();
+    // Said when such files were made, not at every build.
+    if !report.written.is_empty() {
+        report.notes.extend(done.readers);
+    }
+    Some(held)
 }
 
 /// `plugin_root` and `shared_files` name plugins: a slip there would be silently without effect.
@@ -193,10 +266,10 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
 }
 
 /// Extra parameters stand under the name of a family, in any layer.
-fn check_extra(loaded: &Loaded, out: &mut Diagnostics) {
-    let families: BTreeSet<&str> = loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect();
-    let profiles = loaded.inventory.profiles.values().map(|profile| &profile.value);
-    for layer in profiles.chain(loaded.inventory.devices.iter().map(|entry| &entry.layer)) {
+fn check_extra(inventory: &Inventory, plugins: &PluginSet, out: &mut Diagnostics) {
+    let families: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+    let profiles = inventory.profiles.values().map(|profile| &profile.value);
+    for layer in profiles.chain(inventory.devices.iter().map(|entry| &entry.layer)) {
         render::check_families(layer, &families, out);
     }
 }
@@ -241,10 +314,13 @@ impl Work<'_> {
         cache: &mut Cache,
         collected: &mut Collected,
     ) -> Option<()> {
+        let device = self.resolver.device(entry, &mut collected.diagnostics);
+        let choice = self.choices.of(&device, &mut collected.diagnostics)?;
+        if let Owner::Device(id) = owner {
+            let key = summary::key(summary::EntryKind::Device, id);
+            collected.note(&choice.plugin, &choice.model().name, key);
+        }
         let out = &mut collected.diagnostics;
-        let device = self.resolver.device(entry, out);
-        let choice = self.choices.of(&device, out)?;
-        collected.used.add(&choice.plugin, &choice.model().name);
         let artifacts = self.renderer.device(&device, choice, cache, out)?;
         for artifact in artifacts {
             let path = OutPath::new(&artifact.path).map_err(|problem| {

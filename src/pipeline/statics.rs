@@ -12,24 +12,31 @@ use crate::output::{Artifact, Content, OutPath, Owner, Staged, Transaction};
 use crate::plugin::{Plugin, source};
 use crate::render::{Used, choose, codes};
 
-/// Stages all of them.
-pub(super) fn stage(
+/// Stages one.
+fn add(
+    transaction: &Transaction,
+    (path, content, owner): (&str, Content, Owner),
+    staged: &mut Vec<Staged>,
+    out: &mut Diagnostics,
+) {
+    let path = match OutPath::new(path) {
+        Ok(path) => path,
+        Err(problem) => return out.push(bad_path(path, &problem)),
+    };
+    match transaction.stage(&Artifact { path, content, sensitive: false, owner }) {
+        Ok(file) => staged.push(file),
+        Err(fault) => out.push(*fault),
+    }
+}
+
+/// Stages those of the plugins in use.
+pub(super) fn stage_plugins(
     site: &Site,
     transaction: &Transaction,
     used: &Used,
     staged: &mut Vec<Staged>,
     out: &mut Diagnostics,
 ) {
-    let mut add = |path: &str, content: Content, owner: Owner, out: &mut Diagnostics| {
-        let path = match OutPath::new(path) {
-            Ok(path) => path,
-            Err(problem) => return out.push(bad_path(path, &problem)),
-        };
-        match transaction.stage(&Artifact { path, content, sensitive: false, owner }) {
-            Ok(file) => staged.push(file),
-            Err(fault) => out.push(*fault),
-        }
-    };
     let mut planned: BTreeMap<String, Vec<(Arc<Plugin>, source::Content)>> = BTreeMap::new();
     for plugin in used.plugins() {
         for file in plugin.static_files(out) {
@@ -46,9 +53,18 @@ pub(super) fn stage(
                 source::Content::Embedded(bytes) => Content::Bytes(bytes.to_vec()),
                 source::Content::File(path) => Content::File(path),
             };
-            add(&path, content, Owner::Plugin(plugin.id().to_owned()), out);
+            add(transaction, (&path, content, Owner::Plugin(plugin.id().to_owned())), staged, out);
         }
     }
+}
+
+/// Stages the site's own.
+pub(super) fn stage_site(
+    site: &Site,
+    transaction: &Transaction,
+    staged: &mut Vec<Staged>,
+    out: &mut Diagnostics,
+) {
     let Some(root) = &site.statics else { return };
     for entry in WalkDir::new(root).sort_by_file_name() {
         match entry {
@@ -59,7 +75,10 @@ pub(super) fn stage(
                 out.push(found.help("copy the file there: links in static/ are not followed"));
             }
             Ok(entry) if entry.file_type().is_file() => match relative(entry.path(), root) {
-                Some(path) => add(&path, Content::File(entry.path().to_path_buf()), Owner::Static, out),
+                Some(path) => {
+                    let content = Content::File(entry.path().to_path_buf());
+                    add(transaction, (&path, content, Owner::Static), staged, out);
+                }
                 None => {
                     let message = format!("the name of {} is not UTF-8", entry.path().display());
                     out.push(Diagnostic::error(codes::BAD_STATIC, message).help("rename it"));

@@ -65,7 +65,9 @@ impl<'a> View<'a> {
 
     /// The templates of all plugins in use.
     pub fn templates(&self, out: &mut Diagnostics) -> BTreeMap<String, Templates> {
-        self.choices.templates(&mut self.loaded.sources.clone(), out)
+        let mut templates = BTreeMap::new();
+        self.choices.templates(&mut templates, &mut self.loaded.sources.clone(), out);
+        templates
     }
 
     /// The paths of a device's files below out/.

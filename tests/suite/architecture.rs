@@ -26,6 +26,7 @@ const DISK: &[&str] = &[
     "cli/settings.rs",
     "inventory/load.rs",
     "inventory/secret.rs",
+    "pipeline/inputs.rs",
     "pipeline/statics.rs",
     "plugin/set.rs",
     "plugin/source.rs",

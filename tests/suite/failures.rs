@@ -283,7 +283,7 @@ fn the_second_of_two_builds_waits_and_says_for_whom() {
         lock_wait: Duration::from_millis(100),
         ..output::Options::new(repository.path().join("out"))
     };
-    let report = pipeline::run(&site, &Action::Build { output, keep_going: false });
+    let report = pipeline::run(&site, &Action::build(output));
     let locked = report.diagnostics.iter().find(|found| found.code.0 == "PV0802").unwrap();
     assert!(locked.message.contains(&format!("process {}", first.id())), "{}", locked.message);
     assert!(!report.committed);

@@ -235,7 +235,7 @@ fn a_file_changed_by_hand_is_put_right_and_one_deleted_comes_back() {
     let right = contents(&repository.path().join("out"));
     repository.write(ONE, "edited\n");
     fs::remove_file(repository.path().join(TWO)).unwrap();
-    let output = repository.provc(&["build", "--format", "json"]).expect(0);
+    let output = repository.provc(&["build", "--verify", "--format", "json"]).expect(0);
     assert_eq!(counts(&output), [2, 4, 0]);
     assert_same(&right, &contents(&repository.path().join("out")));
 }

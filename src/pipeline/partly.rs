@@ -1,0 +1,304 @@
+//! The building of some devices: a small inventory of what these need, and the ordinary work on it.
+//!
+//! `None` anywhere means that everything is to be built instead. Until the commit nothing was changed that
+//! the next attempt could miss, and after it nothing can fail any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use super::choose;
+use super::incremental::{Delta, standing_warnings};
+use super::index::{Index, Record, Sorts};
+use super::inputs::Input;
+use super::keyed::SecretInput;
+use super::memory::{Memory, Parsed, Plugins, static_files};
+use super::reach::{Reach, reach};
+use super::remember::{note_sorts, plugin_inputs, secret_inputs, warned};
+use super::state::{InventoryFile, State};
+use super::{Action, Choices, Loaded, Report, Site, Work, check_extra, finish, statics};
+use crate::diagnostic::Diagnostics;
+use crate::inventory::summary::{EntryKind, Summary, key};
+use crate::inventory::{self, File, Found, Inventory, Resolver};
+use crate::output::{Committed, Failed, Options, Owner, Scope, Staged, Transaction};
+use crate::plugin::Templates;
+use crate::render::{Renderer, Used};
+
+/// A build of some devices.
+pub(super) struct Partly<'a> {
+    pub site: &'a Site,
+    pub action: &'a Action,
+    pub output: &'a Options,
+    /// What the last build left.
+    pub state: State,
+    pub delta: Delta,
+    pub memory: &'a mut Memory,
+}
+
+/// What was made.
+struct Made {
+    staged: Vec<Staged>,
+    owners: BTreeSet<Owner>,
+    sorts: Sorts,
+    warnings: Diagnostics,
+}
+
+/// What everything is made with.
+struct Tools<'t> {
+    loaded: Loaded,
+    templates: BTreeMap<String, Templates>,
+    transaction: &'t Transaction,
+    /// Owners of files in out/ that are not what they should be.
+    wrong: BTreeSet<Owner>,
+}
+
+impl Partly<'_> {
+    /// Builds and commits. What comes back is to be kept under the lock that comes with it.
+    pub fn build(mut self, index: &mut Index) -> Option<(Report, State, Committed)> {
+        let moment = self.delta.moment;
+        let transaction = Transaction::begin_with(self.output, &self.memory.manifest).ok()?;
+        // Another build may have come in between.
+        if transaction.manifest_id() != Some(self.state.manifest) {
+            return None;
+        }
+        let wrong = match self.action {
+            Action::Build { verify: true, .. } => transaction.verify_standing().ok()?,
+            _ => BTreeSet::new(),
+        };
+        let mut out = Diagnostics::default();
+        let mut parsed = self.memory.parse(&self.delta.files, true, moment, &mut out);
+        if !out.is_empty() || parsed.iter().any(|parsed| parsed.file.incomplete) {
+            return None;
+        }
+        let numbers = self.numbers(&parsed);
+        let reach = self.reach(index, &summaries(&numbers, &parsed), &wrong)?;
+        // With most of the work to be done, doing all of it is simpler; and what removes the last device
+        // needs more looking at.
+        if reach.count == 0 || reach.devices.len() * 2 > reach.count {
+            return None;
+        }
+        let files =
+            numbers.iter().copied().zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.file))).collect();
+        let inventory = self.inventory(&reach, files)?;
+        let Plugins { files: plugin_files, set, templates } =
+            self.memory.load_plugins(self.site, moment, &mut out);
+        let loaded = Loaded {
+            sources: std::mem::take(&mut self.memory.sources),
+            inventory,
+            plugins: set,
+            secrets: std::mem::take(&mut self.memory.secrets),
+        };
+        let mut tools = Tools { loaded, templates, transaction: &transaction, wrong };
+        let made = self.make(index, &reach, &mut tools, out);
+        let Tools { loaded: Loaded { sources, plugins, secrets, .. }, templates, .. } = tools;
+        let wanted = |key| reach.secrets.binary_search(&key).is_ok();
+        let fetched = secret_inputs(self.site, &secrets, wanted, &self.state.key, moment);
+        self.memory.sources = sources;
+        self.memory.secrets = secrets;
+
+        let done = made.filter(|_| self.were_known(&fetched)).and_then(|made| {
+            let mut report = Report { devices: reach.count, ..Report::default() };
+            let mut problems = made.warnings;
+            let warned = warned(&problems);
+            let scope = Scope::Only { owners: made.owners, failed: Failed::default() };
+            let held = finish(transaction, made.staged, &scope, self.action, &mut report, &mut problems)?;
+            index.replace(&summaries(&numbers, &parsed), &self.delta.gone)?;
+            note_sorts(index, &made.sorts);
+            for device in &reach.devices {
+                index.set_warned(*device, warned.contains(device));
+            }
+            self.state.plugins = plugin_inputs(index, &plugins);
+            report.ok = true;
+            report.diagnostics = problems.into_sorted(&self.memory.sources);
+            Some((report, warned.len(), held))
+        });
+        if !self.delta.plugins.is_empty() {
+            self.state.plugin_files.clone_from(&plugin_files);
+        }
+        self.memory.keep_plugins(Plugins { files: plugin_files, set: plugins, templates }, true);
+        let (mut report, warned, held) = done?;
+        let sources = std::mem::take(&mut self.memory.sources);
+        report.sources = self.memory.give_sources(sources, &report.diagnostics);
+        report.inputs_changed = Some(std::mem::take(&mut self.delta.paths));
+        self.advance(index, &reach, &numbers, parsed, fetched, &held)?;
+        report.notes.extend(standing_warnings(self.state.warned.saturating_sub(warned)));
+        Some((report, self.state, held))
+    }
+
+    /// The numbers of files, new ones for new files.
+    fn numbers(&mut self, parsed: &[Parsed]) -> Vec<u32> {
+        let state = &mut self.state;
+        let mut number = |parsed: &Parsed| match position(&state.files, parsed) {
+            Ok(at) => state.files.get(at).map_or(0, |file| file.number),
+            Err(_) => {
+                state.next_number += 1;
+                state.next_number - 1
+            }
+        };
+        parsed.iter().map(&mut number).collect()
+    }
+
+    fn reach(&self, index: &Index, files: &[(u32, &Summary)], wrong: &BTreeSet<Owner>) -> Option<Reach> {
+        let of_device = |owner: &Owner| match owner {
+            Owner::Device(id) => Some(key(EntryKind::Device, id)),
+            _ => None,
+        };
+        let repair: BTreeSet<u64> = wrong.iter().filter_map(of_device).collect();
+        let plugins = &self.delta.plugins;
+        let also = |record: &Record| {
+            repair.contains(&record.key) || index.sort_of(record).is_some_and(|(id, _)| plugins.contains(id))
+        };
+        let also =
+            (!repair.is_empty() || !plugins.is_empty()).then_some(&also as &(dyn Fn(&Record) -> bool + Sync));
+        reach(index, (files, &self.delta.gone), &self.delta.secrets, also, self.state.devices)
+    }
+
+    /// The inventory that the reached devices need, and nothing else. `None` if a file is not what it was.
+    fn inventory(&mut self, reach: &Reach, changed: BTreeMap<u32, File>) -> Option<Inventory> {
+        let others = self.state.files.iter().filter(|file| reach.files.contains(&file.number));
+        let others: Vec<&InventoryFile> = others.filter(|file| !changed.contains_key(&file.number)).collect();
+        let found: Vec<Found> = others
+            .iter()
+            .map(|file| Found { path: file.input.path.clone(), root: file.root.clone() })
+            .collect();
+        let mut out = Diagnostics::default();
+        let read = self.memory.parse(&found, true, self.delta.moment, &mut out);
+        let as_known = |(was, is): (&&InventoryFile, &Parsed)| was.input.digest() == is.input.digest();
+        if !out.is_empty() || !others.iter().zip(&read).all(as_known) {
+            return None;
+        }
+        let files = read.into_iter().map(|parsed| parsed.file).chain(changed.into_values()).collect();
+        let mut inventory = inventory::join(files, &mut out);
+        let needed = |kind, name: &str| reach.needed.binary_search(&key(kind, name)).is_ok();
+        inventory.profiles.retain(|name, _| needed(EntryKind::Profile, name));
+        inventory.lines.retain(|name, _| needed(EntryKind::Line, name));
+        inventory.layouts.retain(|name, _| needed(EntryKind::Layout, name));
+        inventory.contacts.retain(|name, _| needed(EntryKind::Contacts, name));
+        inventory.devices.retain(|entry| needed(EntryKind::Device, &entry.id.to_string()));
+        out.is_empty().then_some(inventory)
+    }
+
+    /// Makes the files of the reached devices, and those that belong to no device as far as they may have
+    /// changed.
+    fn make(
+        &self,
+        index: &Index,
+        reach: &Reach,
+        tools: &mut Tools<'_>,
+        mut out: Diagnostics,
+    ) -> Option<Made> {
+        let (loaded, wrong) = (&mut tools.loaded, &tools.wrong);
+        let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
+        resolver.check_layers(&mut out);
+        let devices = &loaded.inventory.devices;
+        let choices = Choices::make(&resolver, devices, &loaded.plugins);
+        check_extra(&loaded.inventory, &loaded.plugins, &mut out);
+
+        let mut sorts = Sorts::new();
+        for entry in devices {
+            let (plugin, model) = choices.sort(&resolver.identity(entry))?;
+            let models = sorts.entry(plugin.id().to_owned()).or_default();
+            models.entry(model.to_owned()).or_default().push(key(EntryKind::Device, &entry.id.to_string()));
+        }
+        // What belongs to no device depends on the plugins and models in use.
+        let gone: Vec<u64> = reach.gone.iter().map(|id| key(EntryKind::Device, id)).collect();
+        let after = index.sorts_after(&sorts, gone.iter());
+        let mut used = Used::default();
+        for (plugin, model) in &after {
+            used.add(loaded.plugins.get(plugin)?, model);
+        }
+        let shared = !self.delta.plugins.is_empty()
+            || wrong.iter().any(|owner| matches!(owner, Owner::Plugin(_)))
+            || !after.iter().eq(index.sorts_in_use());
+        choices.templates(&mut tools.templates, &mut loaded.sources, &mut out);
+        if shared {
+            choose::templates(used.plugins(), &mut tools.templates, &mut loaded.sources, &mut out);
+        }
+
+        let renderer =
+            Renderer { secrets: &loaded.secrets, templates: &tools.templates, options: &self.site.render };
+        let work = Work {
+            resolver: &resolver,
+            choices: &choices,
+            renderer: &renderer,
+            transaction: tools.transaction,
+            caches: Mutex::default(),
+        };
+        let mut all = work.devices(devices, &AtomicBool::new(false), false);
+        out.append(std::mem::take(&mut all.diagnostics));
+        let mut owners: BTreeSet<Owner> =
+            devices.iter().map(|entry| Owner::Device(entry.id.to_string())).collect();
+        owners.extend(reach.gone.iter().cloned().map(Owner::Device));
+        if shared {
+            let before = self.state.plugins.iter().map(|plugin| plugin.id.clone());
+            owners
+                .extend(before.chain(used.plugins().map(|plugin| plugin.id().to_owned())).map(Owner::Plugin));
+            all.used = used;
+            work.shared(&mut all, &mut out);
+            statics::stage_plugins(self.site, tools.transaction, &all.used, &mut all.staged, &mut out);
+        }
+        if self.delta.statics || wrong.contains(&Owner::Static) {
+            owners.insert(Owner::Static);
+            statics::stage_site(self.site, tools.transaction, &mut all.staged, &mut out);
+        }
+        // Whatever else is wrong belongs to nobody that there still is.
+        let all_known = wrong.iter().all(|owner| owners.contains(owner));
+        let fine = all_known && !out.has_errors() && all.failed.is_empty();
+        fine.then_some(Made { staged: all.staged, owners, sorts, warnings: out })
+    }
+
+    /// Whether the secrets that were fetched are those that other devices were made with. A command that
+    /// ran for a device that changed may answer otherwise than it did; then others change too.
+    fn were_known(&self, fetched: &[SecretInput]) -> bool {
+        let known: BTreeMap<u64, &SecretInput> = self.state.secrets.iter().map(|s| (s.key(), s)).collect();
+        fetched.iter().all(|now| {
+            let foretold = self.delta.secrets.contains(&now.key());
+            foretold || known.get(&now.key()).is_none_or(|was| was.agrees(now))
+        })
+    }
+
+    /// Makes the state that of this build.
+    fn advance(
+        &mut self,
+        index: &Index,
+        reach: &Reach,
+        numbers: &[u32],
+        parsed: Vec<Parsed>,
+        fetched: Vec<SecretInput>,
+        held: &Committed,
+    ) -> Option<()> {
+        let (state, delta) = (&mut self.state, &self.delta);
+        state.files.retain(|file| !delta.gone.contains(&file.number));
+        for (number, parsed) in numbers.iter().zip(parsed) {
+            let place = position(&state.files, &parsed);
+            let file = InventoryFile { number: *number, root: parsed.found.root, input: parsed.input };
+            match place {
+                Ok(at) => *state.files.get_mut(at)? = file,
+                Err(at) => state.files.insert(at, file),
+            }
+        }
+        if delta.statics {
+            let look = |path: &std::path::PathBuf| Input::look_only(path, delta.moment);
+            state.statics = static_files(self.site).iter().map(look).collect();
+        }
+        // One that changed and was not fetched is not needed any more.
+        let fetched_keys: BTreeSet<u64> = fetched.iter().map(SecretInput::key).collect();
+        state.secrets.retain(|s| !fetched_keys.contains(&s.key()) && !delta.secrets.contains(&s.key()));
+        state.secrets.extend(fetched);
+        if state.warned > 0 || index.records().iter().any(|record| record.warned) {
+            state.warned = index.records().iter().filter(|record| record.warned).count();
+        }
+        state.devices = reach.count;
+        state.owned = held.owned();
+        state.manifest = held.manifest_id()?;
+        Some(())
+    }
+}
+
+fn summaries<'p>(numbers: &[u32], parsed: &'p [Parsed]) -> Vec<(u32, &'p Summary)> {
+    numbers.iter().copied().zip(parsed.iter().map(|parsed| &parsed.summary)).collect()
+}
+
+fn position(files: &[InventoryFile], parsed: &Parsed) -> Result<usize, usize> {
+    files.binary_search_by(|file| file.input.path.cmp(&parsed.found.path))
+}
