@@ -37,6 +37,8 @@ const TRIAL: u32 = 512;
 const WORTH: u32 = 4;
 /// ... and if not, so many devices are rendered before the next trial.
 const PAUSE: u32 = 8192;
+/// After so many devices of a trial it is clear enough whether every second is filled in.
+const SURE: u32 = 32;
 
 /// The files of one outline.
 pub(super) struct Plan(Vec<FilePlan>);
@@ -151,6 +153,8 @@ impl Stencils {
             }
             Some(Outline::Once) => Advice::Try,
             Some(Outline::Never) => Advice::Render,
+            // Where outlines come again, this one will: it is tried at once.
+            None if own.asked >= SURE && own.filled.saturating_mul(2) >= own.asked => Advice::Try,
             None => {
                 self.keep(reads, outline.to_vec(), Outline::Once);
                 Advice::Render
