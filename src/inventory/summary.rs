@@ -5,6 +5,7 @@
 //! by XXH3, which is the same on every machine. Where an entry stands in its file counts for neither, so
 //! moving a device touches nothing. Keys of secrets have their highest bit set, all others not.
 
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 use super::file::{DeviceId, File};
@@ -12,7 +13,7 @@ use super::secret::{SecretRef, Source};
 use super::value::{Datum, Item, Map};
 
 /// The kinds of entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum EntryKind {
     /// A key of `site`: everything depends on each.
@@ -32,7 +33,7 @@ pub enum EntryKind {
 }
 
 /// One entry of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntrySummary {
     /// What it is known by.
     pub key: u64,
@@ -52,7 +53,7 @@ pub struct EntrySummary {
 }
 
 /// What one file holds.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Its entries, in the order of the sections.
     pub entries: Vec<EntrySummary>,

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::index::{INDEX, Index};
+use super::index::Index;
 use super::inputs::{Changes, Input, Moment, Standing};
 use super::keyed::{Fate, SecretInput};
 use super::memory::{Hint, Memory, plugin_files, static_files};
@@ -84,23 +84,20 @@ pub(super) fn attempt(site: &Site, action: &Action, memory: &mut Memory, hint: &
         settle(state, before, output, memory);
         return Some(report);
     }
-    let mut index = match memory.last.as_mut().and_then(|last| last.index.take()) {
+    let (mut index, mut disk) = match memory.last.as_mut().and_then(|last| last.index.take()) {
         Some(index) => index,
-        None => {
-            let (index, checksum) = Index::decode(&output::read_state(output, INDEX)?)?;
-            (checksum == state.index).then_some(index)?
-        }
+        None => Index::load(output, state.index)?,
     };
-    let held = Partly { site, action, output, state, delta, memory }.build(&mut index);
-    match held {
+    let built = Partly { site, action, output, state, delta, memory }.build(&mut index, &mut disk);
+    match built {
         Some((report, state, held)) => {
             memory.watched = watched(site, &state);
-            memory.remember(state, index, output, &held);
+            memory.remember(state, (index, disk), output, &held);
             Some(report)
         }
         None => {
             if let Some(last) = &mut memory.last {
-                last.index = Some(index);
+                last.index = Some((index, disk));
             }
             None
         }
@@ -147,10 +144,6 @@ fn settle(state: State, before: Settled, output: &Options, memory: &mut Memory) 
     last.state = state;
     if !better {
         return;
-    }
-    if last.index.is_none() {
-        let index = output::read_state(output, INDEX).and_then(|bytes| Index::decode(&bytes));
-        last.index = index.filter(|(_, checksum)| *checksum == last.state.index).map(|(index, _)| index);
     }
     last.unsaved = Some(output.clone());
     if !memory.lasting {

@@ -1,22 +1,15 @@
 //! What refers to what, for the whole inventory, in numbers: whom a change reaches, and which files define
 //! what those need.
 //!
-//! One record for each entry, sorted by key. It is read and written whole, so records have a fixed size and
-//! references lie in one array: 100,000 devices with their lines take some 15 MB and some milliseconds.
+//! One record for each entry, sorted by key. It is read whole, so records have a fixed size and references
+//! lie in one array ([`super::index_file`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::state::{open, seal};
 use crate::inventory::summary::{EntryKind, EntrySummary, Summary};
-
-/// The name of the file.
-pub(super) const INDEX: &str = "index";
-
-/// The magic number ends in the version of the format.
-const MAGIC: &[u8; 8] = b"provcIX1";
 
 /// An entry of the inventory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,20 +22,17 @@ pub(super) struct Record {
     pub names: [u64; 2],
     /// The number of its file.
     pub file: u32,
-    references: (u32, u32),
-    text: (u32, u32),
+    pub(super) references: (u32, u32),
+    pub(super) text: (u32, u32),
     /// Plugin and model of a device, as an index into [`Index::sorts`], counted from 1.
     pub sort: u32,
     /// As [`EntryKind`].
-    kind: u8,
+    pub(super) kind: u8,
     /// Whether the device had warnings when it was last built.
     pub warned: bool,
     /// Whether it refers to lines by patterns.
-    patterned: bool,
+    pub(super) patterned: bool,
 }
-
-/// The bytes of a record.
-const RECORD: usize = 64;
 
 /// Plugin and model.
 pub(super) type Sort = (String, String);
@@ -53,17 +43,17 @@ pub(super) type Sorts = BTreeMap<String, BTreeMap<String, Vec<u64>>>;
 /// All entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Index {
-    records: Vec<Record>,
-    references: Vec<u64>,
-    text: String,
+    pub(super) records: Vec<Record>,
+    pub(super) references: Vec<u64>,
+    pub(super) text: String,
     /// By the key of an entry, the patterns by which it refers to lines.
-    patterns: BTreeMap<u64, Vec<String>>,
+    pub(super) patterns: BTreeMap<u64, Vec<String>>,
     /// The kinds of phone that devices are, with how many are of each.
-    sorts: Vec<(Sort, usize)>,
+    pub(super) sorts: Vec<(Sort, usize)>,
     /// References that no record has any more.
-    garbage: usize,
+    pub(super) garbage: usize,
     /// The keys of the entries of each file, once somebody will ask for them often.
-    by_file: Option<BTreeMap<u32, Vec<u64>>>,
+    pub(super) by_file: Option<BTreeMap<u32, Vec<u64>>>,
 }
 
 impl Index {
@@ -286,65 +276,6 @@ impl Index {
         (self.references, self.text, self.garbage) = (all_references, all_text, 0);
         Some(())
     }
-
-    /// The bytes of the file, and their checksum.
-    pub fn encode(&self) -> (Vec<u8>, u128) {
-        let mut body = Writer(Vec::with_capacity(
-            self.records.len() * RECORD + self.references.len() * 8 + self.text.len() + 1024,
-        ));
-        body.length(self.records.len());
-        for record in &self.records {
-            body.0.extend_from_slice(&record.bytes());
-        }
-        body.length(self.references.len());
-        for key in &self.references {
-            body.0.extend_from_slice(&key.to_le_bytes());
-        }
-        body.text(&self.text);
-        body.length(self.patterns.len());
-        for (key, patterns) in &self.patterns {
-            body.0.extend_from_slice(&key.to_le_bytes());
-            body.length(patterns.len());
-            patterns.iter().for_each(|pattern| body.text(pattern));
-        }
-        body.length(self.sorts.len());
-        for ((plugin, model), count) in &self.sorts {
-            body.text(plugin);
-            body.text(model);
-            body.length(*count);
-        }
-        body.length(self.garbage);
-        seal(MAGIC, body.0)
-    }
-
-    /// Reads what [`Index::encode`] wrote, with its checksum; nothing if it is anything else.
-    pub fn decode(bytes: &[u8]) -> Option<(Self, u128)> {
-        let (body, checksum) = open(MAGIC, bytes)?;
-        let mut reader = Reader(body);
-        let count = reader.length(RECORD)?;
-        let records = reader.take(count * RECORD)?;
-        let records: Option<Vec<Record>> = records.chunks_exact(RECORD).map(Record::read).collect();
-        let count = reader.length(8)?;
-        let references = reader.take(count * 8)?;
-        let references = references
-            .chunks_exact(8)
-            .map(|chunk| chunk.try_into().map(u64::from_le_bytes).ok())
-            .collect::<Option<_>>()?;
-        let text = reader.text()?;
-        let mut patterns = BTreeMap::new();
-        for _ in 0..reader.length(16)? {
-            let key = reader.number()?;
-            let list: Option<Vec<String>> = (0..reader.length(8)?).map(|_| reader.text()).collect();
-            patterns.insert(key, list?);
-        }
-        let sorts: Option<Vec<(Sort, usize)>> = (0..reader.length(24)?)
-            .map(|_| Some(((reader.text()?, reader.text()?), usize::try_from(reader.number()?).ok()?)))
-            .collect();
-        let garbage = usize::try_from(reader.number()?).ok()?;
-        let index =
-            Self { records: records?, references, text, patterns, sorts: sorts?, garbage, by_file: None };
-        Some((index, checksum))
-    }
 }
 
 fn run(start: usize, length: usize) -> Option<(u32, u32)> {
@@ -364,76 +295,5 @@ impl Record {
     /// Whether it refers to lines by patterns.
     pub fn has_patterns(&self) -> bool {
         self.patterned
-    }
-
-    fn bytes(&self) -> [u8; RECORD] {
-        let mut bytes = [0; RECORD];
-        let wide = [self.key, self.digest, self.names[0], self.names[1]].map(u64::to_le_bytes);
-        let narrow = [self.file, self.references.0, self.references.1, self.text.0, self.text.1, self.sort]
-            .map(u32::to_le_bytes);
-        let flags = [self.kind, u8::from(self.warned), u8::from(self.patterned)];
-        let parts = wide.as_flattened().iter().chain(narrow.as_flattened()).chain(&flags);
-        bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
-        bytes
-    }
-
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; RECORD] = bytes.try_into().ok()?;
-        let (wide, rest) = bytes.split_first_chunk::<32>()?;
-        let (narrow, flags) = rest.split_first_chunk::<24>()?;
-        let wide =
-            |at: usize| -> Option<u64> { Some(u64::from_le_bytes(*wide.get(at * 8..)?.first_chunk()?)) };
-        let narrow =
-            |at: usize| -> Option<u32> { Some(u32::from_le_bytes(*narrow.get(at * 4..)?.first_chunk()?)) };
-        Some(Self {
-            key: wide(0)?,
-            digest: wide(1)?,
-            names: [wide(2)?, wide(3)?],
-            file: narrow(0)?,
-            references: (narrow(1)?, narrow(2)?),
-            text: (narrow(3)?, narrow(4)?),
-            sort: narrow(5)?,
-            kind: *flags.first()?,
-            warned: *flags.get(1)? != 0,
-            patterned: *flags.get(2)? != 0,
-        })
-    }
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn length(&mut self, length: usize) {
-        self.0.extend_from_slice(&(length as u64).to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.length(text.len());
-        self.0.extend_from_slice(text.as_bytes());
-    }
-}
-
-struct Reader<'b>(&'b [u8]);
-
-impl<'b> Reader<'b> {
-    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(*self.take(8)?.first_chunk()?))
-    }
-
-    /// How many things follow, none of which is smaller than `size` bytes.
-    fn length(&mut self, size: usize) -> Option<usize> {
-        let length = usize::try_from(self.number()?).ok()?;
-        (length <= self.0.len() / size).then_some(length)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let length = self.length(1)?;
-        String::from_utf8(self.take(length)?.to_vec()).ok()
     }
 }

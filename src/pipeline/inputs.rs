@@ -83,8 +83,10 @@ pub(super) struct Input {
     pub path: PathBuf,
     /// What proves that it did not change; nothing if only its bytes can.
     stat: Option<Stat>,
-    /// The digest of its bytes; nothing if it was not there or could not be read.
+    /// The digest of its bytes; nothing if it could not be read, or only was looked at.
     digest: Option<Digest>,
+    /// Whether there was no such file.
+    absent: bool,
 }
 
 /// How a file stands against an [`Input`].
@@ -108,7 +110,8 @@ impl Input {
 
     /// A file that was read after it was looked at.
     pub fn read(path: &Path, stat: Option<Stat>, moment: Moment, digest: Option<Digest>) -> Self {
-        Self { path: path.to_owned(), stat: stat.and_then(|stat| stat.settled(moment)), digest }
+        let absent = stat.is_none();
+        Self { path: path.to_owned(), stat: stat.and_then(|stat| stat.settled(moment)), digest, absent }
     }
 
     /// A file that is too large to be read for this alone: any change of its times counts as a change.
@@ -125,8 +128,7 @@ impl Input {
     /// Compares it with what is there now.
     pub fn standing(&self, moment: Moment) -> Standing {
         let now = Stat::of(&self.path);
-        if now.is_some() && now == self.stat || now.is_none() && self.digest.is_none() && self.stat.is_none()
-        {
+        if now.is_some() && now == self.stat || now.is_none() && self.absent {
             return Standing::Same;
         }
         let (Some(stat), Some(digest)) = (now, self.digest) else { return Standing::Changed };
@@ -247,6 +249,8 @@ mod tests {
     fn a_file_that_was_not_there_stays_the_same_until_it_is() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a");
+        let racy = Input::look_only(place.path(), LONG_AGO);
+        assert_eq!(racy.standing(LATER), Standing::Changed, "nobody knows, which is not being absent");
         let absent = Input::look(&path, LATER);
         assert_eq!(absent.standing(LATER), Standing::Same);
         fs::write(&path, "").unwrap();

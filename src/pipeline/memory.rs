@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::Site;
-use super::index::{INDEX, Index};
+use super::index::Index;
+use super::index_file::OnDisk;
 use super::inputs::{Input, Moment, Standing, Stat, sha1};
 use super::state::{STATE, State};
 use crate::diagnostic::{Diagnostic, Diagnostics, FileId, SourceMap};
@@ -57,7 +58,7 @@ pub struct Watched {
 pub(super) struct Last {
     pub state: State,
     /// Read when it is needed.
-    pub index: Option<Index>,
+    pub index: Option<(Index, OnDisk)>,
     /// Where it was written to, if that has still to be told the disk.
     pub unsaved: Option<Options>,
 }
@@ -103,7 +104,11 @@ impl Memory {
             return;
         }
         let nothing = output::Scope::Only { owners: BTreeSet::new(), failed: output::Failed::default() };
-        if let Ok((_, held)) = transaction.commit_and_hold(Vec::new(), &nothing) {
+        if let Ok((_, held)) = transaction.commit_and_hold(Vec::new(), &nothing)
+            && let Some(manifest) = held.manifest_id()
+        {
+            // It may by now tell more of the files' times, and then has another name.
+            last.state.manifest = manifest;
             write(last, &held);
         }
     }
@@ -121,13 +126,15 @@ impl Memory {
     pub(super) fn remember(
         &mut self,
         state: State,
-        index: Index,
+        (mut index, disk): (Index, OnDisk),
         options: &Options,
         held: &output::Committed,
     ) {
-        let mut last = Last { state, index: Some(index), unsaved: None };
+        if self.lasting && !index.is_by_file() {
+            index.by_file();
+        }
+        let mut last = Last { state, index: Some((index, disk)), unsaved: None };
         if self.lasting {
-            last.index.as_mut().filter(|index| !index.is_by_file()).map(Index::by_file);
             last.unsaved = Some(options.clone());
         } else {
             write(&mut last, held);
@@ -215,13 +222,13 @@ impl Memory {
 }
 
 fn write(last: &mut Last, held: &output::Committed) {
-    let Some(index) = &last.index else { return };
-    let (bytes, checksum) = index.encode();
-    last.state.index = checksum;
-    let Some(state) = last.state.encode() else { return };
     // That the state could not be written costs the next build time and nothing else, and what is full or
     // read-only was reported where it mattered.
-    if held.replace_state(INDEX, &bytes).is_ok() {
+    if let Some((index, disk)) = &mut last.index {
+        let Some(checksum) = index.store(disk, held) else { return };
+        last.state.index = checksum;
+    }
+    if let Some(state) = last.state.encode() {
         let _ = held.replace_state(STATE, &state);
     }
 }

@@ -6,6 +6,7 @@ mod choose;
 mod collect;
 mod incremental;
 mod index;
+mod index_file;
 mod inputs;
 mod keyed;
 mod load;

@@ -10,11 +10,12 @@ use std::sync::atomic::AtomicBool;
 use super::choose;
 use super::incremental::{Delta, standing_warnings};
 use super::index::{Index, Record, Sorts};
+use super::index_file::{Change, OnDisk};
 use super::inputs::Input;
 use super::keyed::SecretInput;
 use super::memory::{Memory, Parsed, Plugins, static_files};
 use super::reach::{Reach, reach};
-use super::remember::{note_sorts, plugin_inputs, secret_inputs, warned};
+use super::remember::{plugin_inputs, secret_inputs, warned};
 use super::state::{InventoryFile, State};
 use super::{Action, Choices, Loaded, Report, Site, Work, check_extra, finish, statics};
 use crate::diagnostic::Diagnostics;
@@ -54,7 +55,7 @@ struct Tools<'t> {
 
 impl Partly<'_> {
     /// Builds and commits. What comes back is to be kept under the lock that comes with it.
-    pub fn build(mut self, index: &mut Index) -> Option<(Report, State, Committed)> {
+    pub fn build(mut self, index: &mut Index, disk: &mut OnDisk) -> Option<(Report, State, Committed)> {
         let moment = self.delta.moment;
         let transaction = Transaction::begin_with(self.output, &self.memory.manifest).ok()?;
         // Another build may have come in between.
@@ -102,11 +103,18 @@ impl Partly<'_> {
             let warned = warned(&problems);
             let scope = Scope::Only { owners: made.owners, failed: Failed::default() };
             let held = finish(transaction, made.staged, &scope, self.action, &mut report, &mut problems)?;
-            index.replace(&summaries(&numbers, &parsed), &self.delta.gone)?;
-            note_sorts(index, &made.sorts);
-            for device in &reach.devices {
-                index.set_warned(*device, warned.contains(device));
-            }
+            let change = Change {
+                files: numbers
+                    .iter()
+                    .copied()
+                    .zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.summary)))
+                    .collect(),
+                gone: self.delta.gone.clone(),
+                sorts: made.sorts,
+                warned: reach.devices.iter().map(|device| (*device, warned.contains(device))).collect(),
+            };
+            index.apply(&change)?;
+            disk.note(&change);
             self.state.plugins = plugin_inputs(index, &plugins);
             report.ok = true;
             report.diagnostics = problems.into_sorted(&self.memory.sources);

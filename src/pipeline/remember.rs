@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::Site;
 use super::collect::Collected;
-use super::index::{Index, Sorts};
+use super::index::Index;
+use super::index_file::{Change, OnDisk};
 use super::inputs::{Input, Moment};
 use super::keyed::{Key, SecretInput, new_key};
 use super::memory::{Memory, Parsed, Watched, static_files};
@@ -69,10 +70,14 @@ impl Inputs {
         else {
             return;
         };
-        note_sorts(&mut index, &built.all.made);
         let warned = warned(built.warnings);
-        for device in &warned {
-            index.set_warned(*device, true);
+        let made = Change {
+            sorts: built.all.made.clone(),
+            warned: warned.iter().map(|device| (*device, true)).collect(),
+            ..Change::default()
+        };
+        if index.apply(&made).is_none() {
+            return;
         }
         let state = State {
             circumstances: circumstances(site, output),
@@ -91,7 +96,7 @@ impl Inputs {
             plugins: plugin_inputs(&index, built.plugins),
         };
         memory.watched = watched(site, &state);
-        memory.remember(state, index, output, held);
+        memory.remember(state, (index, OnDisk::default()), output, held);
     }
 }
 
@@ -100,15 +105,6 @@ pub(super) fn watched(site: &Site, state: &State) -> Watched {
     let mut watched = Watched::of(site);
     watched.add(state.secrets.iter().flat_map(SecretInput::files));
     watched
-}
-
-/// Notes the plugin and model of the devices that were made.
-pub(super) fn note_sorts(index: &mut Index, made: &Sorts) {
-    for (plugin, models) in made {
-        for (model, devices) in models {
-            index.set_sort(plugin, model, devices);
-        }
-    }
 }
 
 /// The keys of the devices that have warnings.

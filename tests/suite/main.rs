@@ -21,6 +21,7 @@ mod ownership;
 mod plugin_cases;
 mod properties;
 mod readme;
+mod rebuild;
 mod render;
 mod resolve;
 mod secrets;
