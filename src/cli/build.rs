@@ -109,7 +109,10 @@ fn tell(report: &Report, site: &Site, action: &Action, command: &str, seconds: f
     }
     report.notes.iter().for_each(|note| printer.note(&format!("{name}note: {note}")));
     if !report.committed && !report.ok {
-        let left = if command == "build" {
+        let mut notes = report.diagnostics.iter().flat_map(|found| &found.notes);
+        let left = if notes.any(|note| note.contains(output::PARTLY)) {
+            format!("; {durable_out} is partly new")
+        } else if command == "build" {
             format!("; nothing in {durable_out} was changed")
         } else {
             String::new()

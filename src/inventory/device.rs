@@ -48,6 +48,9 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The settings that it is made of.
+    pub(super) const FIELDS: [&str; 5] = ["vendor", "model", "firmware", "plugin", "protocol"];
+
     pub(super) fn new(get: impl Fn(&str) -> Option<Arc<str>>) -> Self {
         Self {
             vendor: get("vendor"),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::codes;
 use super::mac::Mac;
+use super::pack::Packed;
 use super::read::{Reader, unknown_key};
 use super::schema::{CONTACT_LIST, DEVICE, FILE, Group, Kind, LINE, PROFILE, SITE};
 use super::value::{Datum, Item, Map};
@@ -56,7 +57,7 @@ pub struct Entry {
     /// Whether a mistake was found in it.
     pub broken: bool,
     /// All that is written, less MAC and id.
-    pub layer: Arc<Map>,
+    pub layer: Packed,
 }
 
 /// What one file holds.
@@ -67,7 +68,7 @@ pub struct File {
     /// Profiles.
     pub profiles: Vec<Named<Arc<Map>>>,
     /// Lines.
-    pub lines: Vec<Named<Arc<Map>>>,
+    pub lines: Vec<Named<Packed>>,
     /// Key layouts.
     pub layouts: Vec<Named<Item>>,
     /// Contact lists.
@@ -120,7 +121,7 @@ fn section(file: &mut File, reader: &mut Reader<'_>, key: &Key<'_>, node: &Node<
     match &*key.text {
         "site" => file.site = fields(reader, node, &SITE),
         "profiles" => file.profiles = named(reader, node, |r, n| group(r, n, &PROFILE)),
-        "lines" => file.lines = named(reader, node, |r, n| group(r, n, &LINE)),
+        "lines" => file.lines = named(reader, node, |r, n| Packed::new(&group(r, n, &LINE), n.span)),
         "function_keys" => {
             file.layouts = named(reader, node, |r, n| {
                 let empty = Item { span: n.span, datum: Datum::Removed };
@@ -216,7 +217,7 @@ fn devices(file: &mut File, reader: &mut Reader<'_>, node: &Node<'_>) {
             (Some(mut map), Some((id, span))) => {
                 map.remove("mac");
                 map.remove("id");
-                file.devices.push(Entry { id, span, broken, layer: Arc::new(map) });
+                file.devices.push(Entry { id, span, broken, layer: Packed::new(&map, span) });
             }
             _ => file.incomplete = true,
         }

@@ -1,6 +1,7 @@
 //! Function keys after merging: lines named by `target` and `auto` become values and labels, feature codes
 //! stand in where a key names none. Where a key goes on the phone is the model's business, later.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::codes;
@@ -8,14 +9,17 @@ use super::device::{Auto, Key, Keys, Line, Module};
 use super::file::Named;
 use super::lines::Lines;
 use super::load::Inventory;
+use super::pack::Packed;
+use super::patterns::{Matches, Patterns};
 use super::resolve::{FLOATING, names, unknown};
 use super::secret::Secrets;
 use super::value::{Datum, Item, Map};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 
 /// What keys are resolved against.
-pub(super) struct Context<'a> {
-    pub inventory: &'a Inventory,
+pub(super) struct Context<'a, 'i> {
+    pub inventory: &'i Inventory,
+    pub patterns: &'a Patterns<'i>,
     pub secrets: &'a Secrets,
     pub settings: &'a Map,
     pub lines: &'a Lines,
@@ -27,7 +31,7 @@ const NEED_VALUE: [&str; 5] = ["speeddial", "blf", "intercom", "dtmf", "url"];
 /// Types whose value, if absent, is the feature code of that name.
 const FEATURE_VALUE: [&str; 4] = ["park", "group_pickup", "record", "voicemail"];
 
-pub(super) fn resolve(context: &Context<'_>, out: &mut Diagnostics) -> Keys {
+pub(super) fn resolve(context: &Context<'_, '_>, out: &mut Diagnostics) -> Keys {
     let mut keys = Keys::default();
     if let Some(map) = context.settings.map("function_keys") {
         keys.fixed = context.by_position(map, out);
@@ -41,7 +45,7 @@ pub(super) fn resolve(context: &Context<'_>, out: &mut Diagnostics) -> Keys {
 }
 
 /// The expansion modules with their keys.
-pub(super) fn modules(context: &Context<'_>, out: &mut Diagnostics) -> Vec<Module> {
+pub(super) fn modules(context: &Context<'_, '_>, out: &mut Diagnostics) -> Vec<Module> {
     let written = context.settings.list("expansion_modules").iter();
     written
         .filter_map(|item| {
@@ -53,7 +57,7 @@ pub(super) fn modules(context: &Context<'_>, out: &mut Diagnostics) -> Vec<Modul
         .collect()
 }
 
-impl Context<'_> {
+impl Context<'_, '_> {
     fn by_position(&self, map: &Map, out: &mut Diagnostics) -> Vec<Key> {
         let mut keys: Vec<Key> =
             map.iter().filter_map(|(position, item)| self.key(position.parse().ok()?, item, out)).collect();
@@ -82,8 +86,8 @@ impl Context<'_> {
             }
             line
         });
-        let value = map.get("value").or_else(|| target.and_then(|line| number(line)));
-        let label = map.get("label").or_else(|| target.and_then(|line| display_name(line)));
+        let value = map.get("value").cloned().or_else(|| target.and_then(number));
+        let label = map.get("label").cloned().or_else(|| target.and_then(display_name));
         let referred = map.get("target").is_some();
         if value.is_none() && !referred && !map.is_broken() && NEED_VALUE.contains(&&*kind) {
             let message = format!("a key of type `{kind}` needs a value");
@@ -95,8 +99,8 @@ impl Context<'_> {
             _ => None,
         });
         let code = || self.feature_code(&kind, line.map(|(line, _)| line));
-        let value = value.cloned().or_else(code);
-        Some(Key { position, span: item.span, kind, kind_span, value, label: label.cloned(), line })
+        let value = value.or_else(code);
+        Some(Key { position, span: item.span, kind, kind_span, value, label, line })
     }
 
     fn feature_code(&self, kind: &str, line: Option<u32>) -> Option<Item> {
@@ -118,13 +122,11 @@ impl Context<'_> {
             let found = Diagnostic::error(codes::MISSING, "`auto` does not say for which lines").at(span);
             out.push(found.help("write `from:` with names of lines, or patterns such as `sales-*`"));
         }
-        let mut chosen: Vec<&Named<Arc<Map>>> = Vec::new();
+        let mut chosen: Vec<&Named<Packed>> = Vec::new();
+        let mut seen = HashSet::new();
         for (name, span) in names(map.list("from")) {
-            for line in matching(self.inventory, name, span, out) {
-                if !chosen.iter().any(|other| other.name == line.name) {
-                    chosen.push(line);
-                }
-            }
+            let lines = matching(self.inventory, self.patterns, name, span, out);
+            chosen.extend(lines.iter().filter(|line| seen.insert(&*line.name)));
         }
         if map.bool("exclude_self") == Some(true) {
             let own = |line: &Line, other: &Named<_>| line.name.as_ref() == Some(&other.name);
@@ -143,8 +145,8 @@ impl Context<'_> {
             span,
             kind: Arc::clone(&blf),
             kind_span: span,
-            value: number(line).cloned(),
-            label: display_name(line).cloned(),
+            value: number(line),
+            label: display_name(line),
             line: None,
         });
         Auto {
@@ -155,8 +157,8 @@ impl Context<'_> {
         }
     }
 
-    fn sort_text(&self, item: Option<&Item>) -> Arc<str> {
-        match item.map(|item| &item.datum) {
+    fn sort_text(&self, item: Option<Item>) -> Arc<str> {
+        match item.as_ref().map(|item| &item.datum) {
             Some(Datum::Text(text)) => Arc::clone(text),
             // That it cannot be fetched is reported where the key is rendered.
             Some(Datum::Secret(secret)) => self.secrets.line(secret).unwrap_or_default(),
@@ -175,30 +177,30 @@ fn numeric(text: &str) -> (bool, usize, String, String) {
     }
 }
 
-fn number(line: &Named<Arc<Map>>) -> Option<&Item> {
+fn number(line: &Named<Packed>) -> Option<Item> {
     line.value.get("number").or_else(|| line.value.get("username"))
 }
 
-fn display_name(line: &Named<Arc<Map>>) -> Option<&Item> {
+fn display_name(line: &Named<Packed>) -> Option<Item> {
     line.value.get("display_name").or_else(|| number(line))
 }
 
 /// The lines that a name or a pattern with `*` and `?` stands for, in the order of their names.
 fn matching<'i>(
     inventory: &'i Inventory,
+    patterns: &Patterns<'i>,
     name: &Arc<str>,
     span: Span,
     out: &mut Diagnostics,
-) -> Vec<&'i Named<Arc<Map>>> {
+) -> Matches<'i> {
     if let Some(line) = inventory.lines.get(name) {
-        return vec![line];
+        return Arc::new(vec![line]);
     }
     if !name.contains(['*', '?']) {
         out.push(unknown(codes::UNKNOWN_LINE, "line", name, span, &inventory.lines));
-        return Vec::new();
+        return Arc::default();
     }
-    let pattern = wildmatch::WildMatch::new(name);
-    let lines: Vec<_> = inventory.lines.values().filter(|line| pattern.matches(&line.name)).collect();
+    let lines = patterns.matches(name);
     if lines.is_empty() {
         let found = Diagnostic::warning(codes::NO_MATCH, format!("no line matches `{name}`")).at(span);
         out.push(found.help("define such lines, or take the pattern out"));
@@ -207,19 +209,29 @@ fn matching<'i>(
 }
 
 /// Checks the lines that keys of a layer name, for layers that no device may use.
-pub(super) fn check_targets(inventory: &Inventory, layer: &Map, out: &mut Diagnostics) {
+pub(super) fn check_targets<'i>(
+    inventory: &'i Inventory,
+    patterns: &Patterns<'i>,
+    layer: &Map,
+    out: &mut Diagnostics,
+) {
     if let Some(item) = layer.get("function_keys") {
-        check_item(inventory, item, out);
+        check_item(inventory, patterns, item, out);
     }
     for module in layer.list("expansion_modules") {
         if let Some(keys) = module.map().and_then(|module| module.get("keys")) {
-            check_item(inventory, keys, out);
+            check_item(inventory, patterns, keys, out);
         }
     }
 }
 
 /// The same for a mapping or list of keys.
-pub(super) fn check_item(inventory: &Inventory, item: &Item, out: &mut Diagnostics) {
+pub(super) fn check_item<'i>(
+    inventory: &'i Inventory,
+    patterns: &Patterns<'i>,
+    item: &Item,
+    out: &mut Diagnostics,
+) {
     let mut check = |key: &Item| {
         let Some(map) = key.map() else { return };
         if let Some((name, target)) = map.get("target").and_then(|t| Some((t.text()?, t)))
@@ -228,7 +240,7 @@ pub(super) fn check_item(inventory: &Inventory, item: &Item, out: &mut Diagnosti
             out.push(unknown(codes::UNKNOWN_LINE, "line", name, target.span, &inventory.lines));
         }
         for (name, span) in names(map.list("from")) {
-            matching(inventory, name, span, out);
+            matching(inventory, patterns, name, span, out);
         }
     };
     match &item.datum {

@@ -42,11 +42,11 @@ pub(super) fn resolve(inventory: &Inventory, settings: &Map, sip: &Arc<Map>, out
     };
     for (position, item) in written {
         let (name, own) = match &item.datum {
-            Datum::Map(map) => (None, map),
+            Datum::Map(map) => (None, Map::clone(map)),
             Datum::Text(name) => match inventory.lines.get(name) {
                 Some(line) => {
                     lines.broken |= line.broken;
-                    (Some(Arc::clone(name)), &line.value)
+                    (Some(Arc::clone(name)), line.value.unpack())
                 }
                 None => {
                     out.push(unknown(codes::UNKNOWN_LINE, "line", name, item.span, &inventory.lines));
@@ -56,6 +56,7 @@ pub(super) fn resolve(inventory: &Inventory, settings: &Map, sip: &Arc<Map>, out
             },
             _ => continue,
         };
+        let sip = own.map("sip").map_or_else(|| Arc::clone(sip), |own| line_sip(settings, own));
         let values = Arc::new(with_line_defaults(own, settings));
         let known = values.get("username").is_some() || values.is_broken();
         if !known && settings.text("protocol").is_none_or(|p| &**p != "sccp") {
@@ -66,7 +67,6 @@ pub(super) fn resolve(inventory: &Inventory, settings: &Map, sip: &Arc<Map>, out
                 found.at(place).help("write `number:`, what others dial, or `username:`, its SIP account"),
             );
         }
-        let sip = own.map("sip").map_or_else(|| Arc::clone(sip), |own| line_sip(settings, own));
         lines.list.push(Line { position, name, span: item.span, values, sip });
     }
     lines.list.sort_by_key(|line| line.position);
@@ -84,8 +84,7 @@ fn line_sip(settings: &Map, own: &Arc<Map>) -> Arc<Map> {
     with_defaults(&overlay(&below, own))
 }
 
-fn with_line_defaults(own: &Arc<Map>, settings: &Map) -> Map {
-    let mut values = Map::clone(own);
+fn with_line_defaults(mut values: Map, settings: &Map) -> Map {
     values.remove("sip");
     for (name, stand_ins) in DEFAULTS {
         if values.get(name).is_none()

@@ -1,4 +1,4 @@
-//! Finding the files of an inventory, reading them in parallel and joining their sections.
+//! Finding the files of an inventory and reading them in parallel.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::codes;
-use super::file::{self, DeviceId, Entry, File, Named};
+use super::file::{self, Entry, File};
+use super::join::join;
+use super::pack::Packed;
+use super::table::Table;
 use super::value::{Item, Map};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, SourceMap, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, SourceMap};
 use crate::yaml;
-
-/// What a person calls a key of `site`, which cannot be renamed.
-const SITE_KEY: &str = "site key";
 
 /// An inventory as written: all its files joined, nothing merged yet.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +22,13 @@ pub struct Inventory {
     /// `site`.
     pub site: Arc<Map>,
     /// Profiles by name.
-    pub profiles: BTreeMap<Arc<str>, Named<Arc<Map>>>,
+    pub profiles: Table<Arc<Map>>,
     /// Lines by name.
-    pub lines: BTreeMap<Arc<str>, Named<Arc<Map>>>,
+    pub lines: Table<Packed>,
     /// Key layouts by name.
-    pub layouts: BTreeMap<Arc<str>, Named<Item>>,
+    pub layouts: Table<Item>,
     /// Contact lists by name.
-    pub contacts: BTreeMap<Arc<str>, Named<Arc<Vec<Item>>>>,
+    pub contacts: Table<Arc<Vec<Item>>>,
     /// Devices, sorted by MAC or id.
     pub devices: Vec<Entry>,
     /// Whether devices may be missing because a file could not be read whole.
@@ -205,88 +205,4 @@ fn entry_is_root(error: &walkdir::Error, io: &std::io::Error) -> bool {
 fn first_sight(path: &Path, directories: &[PathBuf], seen: &mut BTreeSet<PathBuf>) -> bool {
     // Only several directories can overlap; one alone needs no look at the disk.
     directories.len() < 2 || path.canonicalize().is_ok_and(|path| seen.insert(path))
-}
-
-/// Joins the sections of all files; the same entry in two places is an error that shows both.
-pub fn join(files: Vec<File>, out: &mut Diagnostics) -> Inventory {
-    let mut inventory = Inventory::default();
-    let mut site = BTreeMap::new();
-    for file in files {
-        inventory.incomplete |= file.incomplete;
-        inventory.unread.extend(file.unread);
-        add(&mut site, file.site, SITE_KEY, out);
-        add(&mut inventory.profiles, file.profiles, "profile", out);
-        add(&mut inventory.lines, file.lines, "line", out);
-        add(&mut inventory.layouts, file.layouts, "key layout", out);
-        add(&mut inventory.contacts, file.contacts, "contact list", out);
-        inventory.devices.extend(file.devices);
-    }
-    let site = site.into_values().map(|named| (named.name.to_string().into(), named.value));
-    inventory.site = Arc::new(Map::from_entries(site.collect()));
-    distinct_devices(&mut inventory.devices, out);
-    inventory
-}
-
-fn add<T>(all: &mut BTreeMap<Arc<str>, Named<T>>, some: Vec<Named<T>>, what: &str, out: &mut Diagnostics) {
-    for named in some {
-        match all.get_mut(&named.name) {
-            Some(first) => {
-                // Which of the two was meant is not known: nothing that uses either can be built.
-                first.broken = true;
-                let found = twice(codes::DEFINED_TWICE, what, &named.name, named.span, first.span);
-                out.push(found.help(match what {
-                    SITE_KEY => "take one of them out",
-                    _ => "rename one of them, or take it out",
-                }));
-            }
-            None => {
-                all.insert(Arc::clone(&named.name), named);
-            }
-        }
-    }
-}
-
-fn twice(code: Code, what: &str, name: &str, at: Span, first: Span) -> Diagnostic {
-    Diagnostic::error(code, format!("{what} `{name}` is defined twice"))
-        .at(at)
-        .related("first defined here", first)
-}
-
-fn distinct_devices(devices: &mut [Entry], out: &mut Diagnostics) {
-    // A stable sort: of two equal ones the one that comes first by file is the first.
-    devices.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut names: BTreeMap<Arc<str>, Span> = BTreeMap::new();
-    for i in 0..devices.len() {
-        let (before, rest) = devices.split_at_mut(i);
-        let Some(device) = rest.first_mut() else { continue };
-        let same = before.iter_mut().rev().take_while(|other| other.id == device.id).last();
-        if let Some(first) = same {
-            first.broken = true;
-            device.broken = true;
-            let id = device.id.to_string();
-            let found = twice(codes::DEVICE_TWICE, "device", &id, device.span, first.span);
-            out.push(found.device(id).help("take one of them out"));
-        } else if let DeviceId::Id(id) = &device.id {
-            names.insert(Arc::clone(id), device.span);
-        }
-    }
-    // Names are compared in the order of the files, so that "first" is what a reader would call first.
-    let mut named: Vec<(Span, &mut Entry)> =
-        devices.iter_mut().filter_map(|device| Some((device.layer.get("name")?.span, device))).collect();
-    named.sort_by_key(|(span, _)| *span);
-    for (span, device) in named {
-        let Some(name) = device.layer.text("name").cloned() else { continue };
-        match names.get(&name) {
-            Some(first) => {
-                device.broken = true;
-                let found =
-                    Diagnostic::error(codes::NAME_TWICE, format!("two devices are called `{name}`")).at(span);
-                let found = found.related("the first is here", *first);
-                out.push(found.device(device.id.to_string()).help("rename one of them"));
-            }
-            None => {
-                names.insert(name, span);
-            }
-        }
-    }
 }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::value::{Datum, Item, Map};
+use super::value::{Datum, Item, Map, Name};
 
 /// `over` laid on `under`. Shares with `under` all that `over` leaves alone.
 ///
@@ -17,15 +17,33 @@ pub fn overlay(under: &Arc<Map>, over: &Arc<Map>) -> Arc<Map> {
     if under.is_empty() {
         return Arc::clone(over);
     }
-    let mut merged = Map::clone(under);
-    for (name, item) in over.entries() {
-        let item = match (merged.raw(name), &item.datum) {
-            (Some(Item { datum: Datum::Map(below), .. }), Datum::Map(above)) => {
-                Item { span: item.span, datum: Datum::Map(overlay(below, above)) }
-            }
-            _ => item.clone(),
+    lay(under, over.entries().cloned(), over.len())
+}
+
+/// The same for a layer that nobody else holds: its values are moved.
+pub(super) fn overlay_own(under: &Arc<Map>, over: Map) -> Arc<Map> {
+    if over.is_empty() {
+        return Arc::clone(under);
+    }
+    if under.is_empty() {
+        return Arc::new(over);
+    }
+    let count = over.len();
+    lay(under, over.into_entries(), count)
+}
+
+fn lay(under: &Map, over: impl Iterator<Item = (Name, Item)>, count: usize) -> Arc<Map> {
+    let mut merged = under.with_room(count);
+    for (name, item) in over {
+        let Some(below) = merged.raw_mut(&name) else {
+            merged.push(name, item);
+            continue;
         };
-        merged.set(name.clone(), item);
+        let datum = match (&below.datum, item.datum) {
+            (Datum::Map(below), Datum::Map(above)) => Datum::Map(overlay(below, &above)),
+            (_, datum) => datum,
+        };
+        *below = Item { span: item.span, datum };
     }
     Arc::new(merged)
 }

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::codes;
 use super::scalar;
 use super::schema::{AUTO, Field, Group, Kind, LINE};
 use super::secret::{self, SecretRef, Source};
 use super::value::{Datum, Item, Map, Name};
+use super::{codes, names};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::yaml::{Key, Node, Scalar, Value, decode};
 
@@ -200,7 +200,7 @@ impl Reader<'_> {
     fn position(&mut self, key: &Key<'_>) -> Option<Name> {
         match key.text.parse::<u32>() {
             Ok(n) if (1..=9999).contains(&n) && key.text.bytes().all(|b| b.is_ascii_digit()) => {
-                Some(Cow::Owned(n.to_string()))
+                Some(names::position(n))
             }
             _ => {
                 let message = format!("`{}` is not a position", key.text);

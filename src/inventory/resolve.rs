@@ -9,8 +9,10 @@ use std::sync::{Arc, RwLock};
 use super::device::{ContactList, Device, Identity};
 use super::file::{Entry, Named};
 use super::load::Inventory;
-use super::merge::overlay;
+use super::merge::{overlay, overlay_own};
+use super::patterns::Patterns;
 use super::secret::Secrets;
+use super::table::Table;
 use super::value::{Datum, Item, Map};
 use super::{codes, keys, lines};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
@@ -19,6 +21,9 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
 const BASE: &str = "base";
 /// Where a layout written as a list waits beside `function_keys`, which merge by position.
 pub(super) const FLOATING: &str = "floating_keys";
+
+/// How many names before and after a wrong one are compared with it.
+const MOST_COMPARED: usize = 1_000;
 
 /// How many names a help lists.
 const LISTED: usize = 8;
@@ -30,6 +35,7 @@ type Profiles = Vec<Arc<str>>;
 pub struct Resolver<'i> {
     inventory: &'i Inventory,
     secrets: &'i Secrets,
+    patterns: Patterns<'i>,
     stacks: RwLock<BTreeMap<Profiles, Stack>>,
     layouts: RwLock<BTreeMap<(Profiles, Arc<str>), Stack>>,
 }
@@ -47,7 +53,8 @@ struct Stack {
 impl<'i> Resolver<'i> {
     /// A resolver for these layers.
     pub fn new(inventory: &'i Inventory, secrets: &'i Secrets) -> Self {
-        Self { inventory, secrets, stacks: RwLock::default(), layouts: RwLock::default() }
+        let patterns = Patterns::new(&inventory.lines);
+        Self { inventory, secrets, patterns, stacks: RwLock::default(), layouts: RwLock::default() }
     }
 
     /// The settings that every device starts from: what files that belong to no device may see.
@@ -63,8 +70,10 @@ impl<'i> Resolver<'i> {
         let mut found = Diagnostics::default();
         let mut device = self.resolve(entry, &mut found);
         device.broken |= entry.broken || found.has_errors() || self.inventory.lacks_foundation();
-        let id = entry.id.to_string();
-        out.append(found.map(|d| d.device(id.clone())));
+        if !found.is_empty() {
+            let id = entry.id.to_string();
+            out.append(found.map(|d| d.device(id.clone())));
+        }
         device
     }
 
@@ -73,17 +82,19 @@ impl<'i> Resolver<'i> {
         let known = |(name, _): (&Arc<str>, Span)| {
             self.inventory.profiles.contains_key(name).then(|| Arc::clone(name))
         };
-        let profiles: Vec<_> = names(entry.layer.list("profiles")).filter_map(known).collect();
+        let layer = entry.layer.only(|name| name == "profiles" || Identity::FIELDS.contains(&name));
+        let profiles: Vec<_> = names(layer.list("profiles")).filter_map(known).collect();
         let stack = self.stack(&profiles);
         Identity::new(|name| {
-            let item = entry.layer.raw(name).or_else(|| stack.settings.raw(name))?;
+            let item = layer.raw(name).or_else(|| stack.settings.raw(name))?;
             item.text().cloned()
         })
     }
 
     fn resolve(&self, entry: &Entry, out: &mut Diagnostics) -> Device {
+        let layer = entry.layer.unpack();
         let mut profiles = Vec::new();
-        for (name, span) in names(entry.layer.list("profiles")) {
+        for (name, span) in names(layer.list("profiles")) {
             match self.inventory.profiles.contains_key(name) {
                 true => profiles.push(Arc::clone(name)),
                 false => {
@@ -92,7 +103,7 @@ impl<'i> Resolver<'i> {
             }
         }
         let mut stack = self.stack(&profiles);
-        let layout = entry.layer.raw("key_layout").or_else(|| stack.settings.raw("key_layout"));
+        let layout = layer.raw("key_layout").or_else(|| stack.settings.raw("key_layout"));
         if let Some(Item { datum: Datum::Text(name), span }) = layout {
             match self.inventory.layouts.get(name) {
                 Some(layout) => stack = self.with_layout(&stack, &profiles, layout),
@@ -102,20 +113,22 @@ impl<'i> Resolver<'i> {
                 }
             }
         }
-        let settings = overlay(&stack.settings, &entry.layer);
+        let own_server = layer.raw("server").is_some();
+        let settings = overlay_own(&stack.settings, layer);
         let sip = match (settings.map("sip"), stack.settings.map("sip")) {
             (Some(own), Some(shared)) if !Arc::ptr_eq(own, shared) => with_defaults(own),
             (Some(own), None) => with_defaults(own),
             (None, _) => Arc::default(),
             _ => Arc::clone(&stack.sip),
         };
-        let site = match entry.layer.raw("server") {
-            Some(_) => self.site(&settings),
-            None => Arc::clone(&stack.site),
+        let site = match own_server {
+            true => self.site(&settings),
+            false => Arc::clone(&stack.site),
         };
         let lines = lines::resolve(self.inventory, &settings, &sip, out);
         let context = keys::Context {
             inventory: self.inventory,
+            patterns: &self.patterns,
             secrets: self.secrets,
             settings: &settings,
             lines: &lines,
@@ -246,10 +259,10 @@ impl<'i> Resolver<'i> {
                 out.push(unknown(codes::UNKNOWN_LAYOUT, "key layout", name, *span, &inventory.layouts));
             }
             self.contacts(&profile.value, out);
-            keys::check_targets(inventory, &profile.value, out);
+            keys::check_targets(inventory, &self.patterns, &profile.value, out);
         }
         for layout in inventory.layouts.values() {
-            keys::check_item(inventory, &layout.value, out);
+            keys::check_item(inventory, &self.patterns, &layout.value, out);
         }
     }
 
@@ -300,15 +313,12 @@ pub(super) fn names(list: &[Item]) -> impl Iterator<Item = (&Arc<str>, Span)> {
 }
 
 /// The diagnostic for a reference to something that is not there.
-pub(super) fn unknown<T>(
-    code: Code,
-    what: &str,
-    name: &str,
-    span: Span,
-    all: &BTreeMap<Arc<str>, Named<T>>,
-) -> Diagnostic {
+pub(super) fn unknown<T>(code: Code, what: &str, name: &str, span: Span, all: &Table<T>) -> Diagnostic {
     let found = Diagnostic::error(code, format!("there is no {what} `{name}`")).at(span);
-    match nearest(name, all.keys().map(|name| &**name)) {
+    // A mistake that every device has must not look at every name for each: of very many, only those are
+    // compared that begin alike.
+    let candidates = all.around(name, MOST_COMPARED);
+    match nearest(name, candidates.iter().map(|candidate| &*candidate.name)) {
         Some(near) => {
             let place = all.get(near).map(|near| near.span);
             let found = found.help(format!("did you mean `{near}`?"));

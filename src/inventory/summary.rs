@@ -97,7 +97,7 @@ impl File {
             summing.add(EntryKind::Profile, &named.name, |s| s.layer(&named.value));
         }
         for named in &self.lines {
-            summing.add(EntryKind::Line, &named.name, |s| s.map(&named.value));
+            summing.add(EntryKind::Line, &named.name, |s| s.map(&named.value.unpack()));
         }
         for named in &self.layouts {
             summing.add(EntryKind::Layout, &named.name, |s| {
@@ -110,9 +110,10 @@ impl File {
         }
         for device in &self.devices {
             let id = device.id.to_string();
-            summing.add(EntryKind::Device, &id, |s| s.layer(&device.layer));
+            let layer = device.layer.unpack();
+            summing.add(EntryKind::Device, &id, |s| s.layer(&layer));
             if let Some(entry) = summing.entries.last_mut() {
-                let name = device.layer.text("name").map(|name| &**name);
+                let name = layer.text("name").map(|name| &**name);
                 let id = matches!(device.id, DeviceId::Id(_)).then_some(&*id);
                 entry.names = [name, id].map(|name| name.map_or(0, |name| key(EntryKind::DeviceName, name)));
             }

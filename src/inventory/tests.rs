@@ -1,4 +1,4 @@
-//! Properties of laying layers over each other, on mappings made at random.
+//! Properties of laying layers over each other and of packing them, on mappings made at random.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::merge::overlay;
-use super::value::{Datum, Item, Map, Name};
+use super::pack::Packed;
+use super::secret::{SecretRef, Source};
+use super::value::{Datum, Endpoint, Item, Map, Name};
 use crate::diagnostic::{FileId, Span};
 
 const SPAN: Span = Span { file: FileId(0), line: 1, column: 1, len: 1 };
@@ -73,7 +75,63 @@ fn meaning(layers: &[&Map]) -> BTreeMap<String, Plain> {
     all
 }
 
+/// Whatever a file may hold, each value at a place of its own.
+fn written() -> impl Strategy<Value = Map> {
+    let text = || "\\PC{0,20}";
+    let boxed = || text().prop_map(String::into_boxed_str);
+    let secret = prop_oneof![
+        boxed().prop_map(Source::Env),
+        text().prop_map(|path| Source::File(path.into())),
+        proptest::collection::vec(boxed(), 0..3).prop_map(Source::Command),
+    ];
+    let leaf = prop_oneof![
+        Just(Datum::Removed),
+        Just(Datum::Broken),
+        any::<bool>().prop_map(Datum::Bool),
+        any::<i64>().prop_map(Datum::Int),
+        any::<i32>().prop_map(|n| Datum::Float(f64::from(n) / 3.0)),
+        text().prop_map(|text| Datum::Text(text.into())),
+        (boxed(), any::<Option<u16>>())
+            .prop_map(|(host, port)| Datum::Endpoint(Arc::new(Endpoint { host, port }))),
+        secret.prop_map(|source| Datum::Secret(Arc::new(SecretRef::new(source, SPAN)))),
+    ];
+    let placed = |datum: BoxedStrategy<Datum>| {
+        let number = || prop_oneof![1..300_u32, any::<u32>()];
+        (number(), number(), number(), datum).prop_map(|(line, column, len, mut datum)| {
+            let span = Span { file: SPAN.file, line, column, len };
+            if let Datum::Secret(secret) = &mut datum {
+                Arc::make_mut(secret).span = span;
+            }
+            Item { span, datum }
+        })
+    };
+    let name = || prop_oneof!["[a-z]{1,4}|sip|mac|name|[0-9]{1,5}|00|auto", "\\PC{1,9}"];
+    let entries = move |item: BoxedStrategy<Item>| {
+        proptest::collection::btree_map(name(), item, 0..5).prop_map(|entries| {
+            Map::from_entries(entries.into_iter().map(|(name, item)| (Name::from(name), item)).collect())
+        })
+    };
+    let item = placed(leaf.boxed()).boxed().prop_recursive(4, 40, 5, move |inner| {
+        let list =
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|list| Datum::List(Arc::new(list)));
+        let map = entries(inner.boxed()).prop_map(|map| Datum::Map(Arc::new(map)));
+        placed(prop_oneof![list, map].boxed())
+    });
+    entries(item.boxed())
+}
+
 proptest! {
+    #[test]
+    fn a_packed_layer_is_the_same_layer(map in written(), line: u32) {
+        let packed = Packed::new(&map, Span { line, ..SPAN });
+        prop_assert_eq!(packed.unpack(), map.clone());
+        for (name, item) in map.iter() {
+            prop_assert_eq!(packed.raw(name), Some(item.clone()));
+            prop_assert_eq!(packed.only(|other| other == name), Map::from_entries(vec![(name.to_owned().into(), item.clone())]));
+        }
+        prop_assert_eq!(packed.raw("no such name"), None);
+    }
+
     #[test]
     fn nothing_over_or_under_changes_nothing(a in layer()) {
         let none = Arc::<Map>::default();

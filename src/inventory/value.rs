@@ -146,14 +146,36 @@ impl Map {
         Self { entries }
     }
 
+    /// A copy to which so many entries can be added.
+    pub(super) fn with_room(&self, more: usize) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len() + more);
+        entries.extend_from_slice(&self.entries);
+        Self { entries }
+    }
+
     /// The entries in order, removals included.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Item)> {
         self.entries.iter().map(|(name, item)| (&**name, item))
     }
 
     /// The entries with their names as stored: cloning a name of the schema costs nothing.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&Name, &Item)> {
-        self.entries.iter().map(|(name, item)| (name, item))
+    pub(super) fn entries(&self) -> std::slice::Iter<'_, (Name, Item)> {
+        self.entries.iter()
+    }
+
+    /// The entries themselves.
+    pub(super) fn into_entries(self) -> std::vec::IntoIter<(Name, Item)> {
+        self.entries.into_iter()
+    }
+
+    /// The entry of that name, to be changed.
+    pub(super) fn raw_mut(&mut self, name: &str) -> Option<&mut Item> {
+        self.entries.iter_mut().find(|(n, _)| n == name).map(|(_, item)| item)
+    }
+
+    /// Adds an entry that is not there yet.
+    pub(super) fn push(&mut self, name: Name, item: Item) {
+        self.entries.push((name, item));
     }
 
     /// How many entries there are.
@@ -184,9 +206,9 @@ impl Map {
     /// Sets an entry, keeping its place if it was there.
     pub fn set(&mut self, name: impl Into<Name>, item: Item) {
         let name = name.into();
-        match self.entries.iter_mut().find(|(n, _)| *n == name) {
-            Some((_, old)) => *old = item,
-            None => self.entries.push((name, item)),
+        match self.raw_mut(&name) {
+            Some(old) => *old = item,
+            None => self.push(name, item),
         }
     }
 

@@ -55,13 +55,14 @@ pub(super) fn apply(
     result.map_err(|fault| how_far(fault, apply.touched))
 }
 
+/// In the note of an error that came when some of out/ was changed already.
+pub const PARTLY: &str = "files were already placed or removed";
+
 /// Adds to an error what it left behind.
 pub(super) fn how_far(mut fault: Fault, touched: usize) -> Fault {
     fault.notes.push(match touched {
         0 => "nothing below out/ was changed".to_owned(),
-        n => format!(
-            "{n} files were already placed or removed; each file is complete, old or new, and the next build does the rest"
-        ),
+        n => format!("{n} {PARTLY}; each file is complete, old or new, and the next build does the rest"),
     });
     fault
 }
@@ -98,11 +99,12 @@ impl<'a> Apply<'a> {
             && checked.missing.is_empty()
             && checked.loose.is_empty()
             && checked.remove.is_empty();
-        if self.transaction.options.durable && !idle {
-            self.sync(self.staging.in_tree())?;
-        }
         if !idle {
             self.journal()?;
+            if self.transaction.options.durable {
+                // The journal as well as the files: names that outlive a loss of power must count as provc's.
+                self.sync(self.staging.in_tree())?;
+            }
             self.reserve()?;
         }
         // What may be refused comes before what is hard to take back.

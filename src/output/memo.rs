@@ -13,7 +13,9 @@ use rustix::io::Errno;
 use super::Options;
 use super::errors::{Fault, system};
 use super::manifest::{Manifest, id_on_disk};
-use super::state::{Transaction, state_directory};
+use super::staging::{DIRECTORY, MARKER};
+use super::state::{Transaction, is_number, state_directory};
+use super::table::Kind;
 
 /// The manifest of the last build, kept in memory. A transaction that begins with it reads the manifest only
 /// if another process has written it since.
@@ -84,9 +86,18 @@ pub fn read_state(options: &Options, name: &str) -> Option<Vec<u8>> {
 /// build is at work or was killed.
 pub fn manifest_id(options: &Options) -> Option<[u8; 20]> {
     let state = state_directory(options).ok()?;
-    let journal = state.join(super::table::Kind::Journal.file());
-    let at_work = fs::symlink_metadata(journal).is_ok();
-    id_on_disk(&state).ok().flatten().filter(|_| !at_work)
+    id_on_disk(&state).ok().flatten().filter(|_| !left_behind(&state))
+}
+
+/// Whether there is anything that a build at work has, and one that ended has not: a journal, or temporary
+/// files. Where only files were written aside out/ is sound, but whoever stopped here would leave them.
+fn left_behind(state: &Path) -> bool {
+    let there = |name: &str| fs::symlink_metadata(state.join(name)).is_ok();
+    there(Kind::Journal.file())
+        || there(MARKER)
+        || [Kind::Journal, Kind::Manifest].iter().any(|kind| aside(state, kind.file()).exists())
+        || fs::read_dir(state.join(DIRECTORY))
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_number(&entry.file_name())))
 }
 
 /// Replaces a file of the state directory in one step.

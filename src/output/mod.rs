@@ -42,6 +42,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 
+pub use apply::PARTLY;
 pub use commit::Report;
 pub use errors::Fault;
 pub use list::{OwnedFile, owned_files};

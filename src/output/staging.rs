@@ -112,6 +112,7 @@ pub(super) struct Staging {
     next_slot: AtomicU32,
     next_in_tree: AtomicU64,
     in_tree: AtomicBool,
+    marking: Mutex<()>,
 }
 
 impl Staging {
@@ -158,6 +159,7 @@ impl Staging {
             next_slot: AtomicU32::new(0),
             next_in_tree: AtomicU64::new(0),
             in_tree: AtomicBool::new(false),
+            marking: Mutex::default(),
         })
     }
 
@@ -177,7 +179,7 @@ impl Staging {
 
     /// Whether any temporary lies in out/.
     pub(super) fn in_tree(&self) -> bool {
-        self.in_tree.load(Ordering::Relaxed)
+        self.in_tree.load(Ordering::Acquire)
     }
 
     /// What the file system's clock said at the begin.
@@ -291,11 +293,17 @@ impl Staging {
         Ok((Temp::Tree(directory.into(), name), file.into()))
     }
 
-    /// Leaves word that out/ must be searched for temporaries if this build does not end.
+    /// Leaves word that out/ must be searched for temporaries if this build does not end. Until the word is on
+    /// disk nobody goes on: a temporary that nobody knows of would stay in out/ for good.
     pub(super) fn mark(&self) -> Result<(), Fault> {
-        if !self.in_tree.swap(true, Ordering::SeqCst) {
+        if self.in_tree() {
+            return Ok(());
+        }
+        let _one_at_a_time = self.marking.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.in_tree() {
             let marker = self.state.join(MARKER);
             File::create(&marker).map_err(|e| system(&e, "create", &marker))?;
+            self.in_tree.store(true, Ordering::Release);
         }
         Ok(())
     }

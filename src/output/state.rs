@@ -17,7 +17,7 @@ use super::encode::Parts;
 use super::errors::{Fault, system};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
-use super::memo::{Committed, ManifestCache};
+use super::memo::{Committed, ManifestCache, release};
 use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
 use super::table::{Entry, Kind, Table};
@@ -264,6 +264,8 @@ impl Transaction {
             tree.sweep().map_err(|e| system(&e, "clean", &self.options.out))?;
             fs::remove_file(&marker).map_err(|e| system(&e, "remove", &marker))?;
         }
+        release(&self.state, Kind::Journal.file());
+        release(&self.state, Kind::Manifest.file());
         let path = self.state.join(staging::DIRECTORY);
         clear_staging(&path).map_err(|e| system(&e, "clean", &path))
     }
@@ -305,7 +307,7 @@ fn clear_staging(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn is_number(name: &OsString) -> bool {
+pub(super) fn is_number(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
 }
 

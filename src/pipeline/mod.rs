@@ -269,9 +269,11 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
 /// Extra parameters stand under the name of a family, in any layer.
 fn check_extra(inventory: &Inventory, plugins: &PluginSet, out: &mut Diagnostics) {
     let families: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.family.as_str()).collect();
-    let profiles = inventory.profiles.values().map(|profile| &profile.value);
-    for layer in profiles.chain(inventory.devices.iter().map(|entry| &entry.layer)) {
-        render::check_families(layer, &families, out);
+    for profile in inventory.profiles.values() {
+        render::check_families(&profile.value, &families, out);
+    }
+    for entry in &inventory.devices {
+        render::check_families(&entry.layer.only(|name| name == "extra"), &families, out);
     }
 }
 

@@ -42,7 +42,7 @@ impl<'a> View<'a> {
         let named = |entry: &&Entry| {
             Some(&entry.id) == mac.as_ref()
                 || matches!(&entry.id, DeviceId::Id(id) if **id == *wanted)
-                || entry.layer.text("name").is_some_and(|name| **name == *wanted)
+                || entry.layer.text("name").is_some_and(|name| *name == *wanted)
         };
         self.entries().iter().find(named)
     }
@@ -50,7 +50,7 @@ impl<'a> View<'a> {
     /// What a person may have meant: MACs, ids and names.
     pub fn names(&self) -> Vec<String> {
         let names = self.entries().iter().flat_map(|entry| {
-            let name = entry.layer.text("name").map(ToString::to_string);
+            let name = entry.layer.text("name").map(|name| name.to_string());
             std::iter::once(entry.id.to_string()).chain(name)
         });
         names.collect()

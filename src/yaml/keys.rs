@@ -25,7 +25,8 @@ pub(super) fn settle(entries: &mut Entries<'_>, merge: Option<Span>, out: &mut D
     }
 }
 
-fn has_duplicates(entries: &Entries<'_>) -> bool {
+/// Whether a key stands twice.
+pub(super) fn has_duplicates(entries: &Entries<'_>) -> bool {
     if entries.len() <= FEW {
         return entries
             .iter()

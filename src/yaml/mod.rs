@@ -14,6 +14,7 @@ mod input;
 mod keys;
 mod parse;
 mod place;
+mod simple;
 mod syntax;
 
 pub use characters::decode_utf8;

@@ -15,7 +15,7 @@ use super::alias::Anchors;
 use super::characters::{self, Survey};
 use super::input::TextInput;
 use super::place::{self, Offsets, number};
-use super::{Key, Node, Scalar, Value, codes, keys, syntax};
+use super::{Key, Node, Scalar, Value, codes, keys, simple, syntax};
 
 /// How deep collections may be nested. INVENTORY.md needs eight.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -31,6 +31,21 @@ pub fn parse<'a>(file: FileId, text: &'a str, out: &mut Diagnostics) -> Option<N
     if survey == Survey::Refused {
         return None;
     }
+    if survey != Survey::Doubtful
+        && let Some(root) = simple::parse(file, text, survey == Survey::Ascii)
+    {
+        return Some(root);
+    }
+    parse_whole(file, text, survey, out)
+}
+
+/// The same for any text, by the parser that knows all of YAML.
+pub(super) fn parse_whole<'a>(
+    file: FileId,
+    text: &'a str,
+    survey: Survey,
+    out: &mut Diagnostics,
+) -> Option<Node<'a>> {
     let mut parser = Parser::new(TextInput::new(text));
     let mut builder = Builder {
         file,

@@ -14,6 +14,7 @@ mod digium;
 mod docs;
 mod documentation;
 mod failures;
+mod faults;
 mod incremental;
 mod keys;
 mod nasty;

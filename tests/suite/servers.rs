@@ -12,12 +12,12 @@ use super::support::{Repository, copy, run};
 use super::tree::{contents, is_root, listing, skip};
 
 /// Debian's servers both run as this user, whose group provc gives the files to.
-const USER: &str = "www-data";
+pub const USER: &str = "www-data";
 
 /// A server that ends with the test.
-struct Server {
+pub struct Server {
     child: Child,
-    port: u16,
+    pub port: u16,
 }
 
 impl Drop for Server {
@@ -55,7 +55,8 @@ fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
     panic!("{what} did not start");
 }
 
-fn nginx(place: &Path, out: &Path) -> Server {
+/// nginx on a port of its own, with its files in `place`.
+pub fn nginx(place: &Path, out: &Path) -> Server {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let user = if is_root() { format!("user {USER};") } else { String::new() };
     let (place_shown, out) = (place.display(), out.display());

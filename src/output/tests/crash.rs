@@ -1,8 +1,8 @@
 //! Builds that did not end, and state that cannot be believed.
 
 use super::*;
-use crate::output::codes;
 use crate::output::stop::{Stop, stopping};
+use crate::output::{codes, manifest_id};
 
 fn plan(version: &str) -> Vec<Artifact> {
     (0..40).map(|i| file(&format!("d{}/{i:02}", i % 3), &format!("{version} {i}"), device(i))).collect()
@@ -158,4 +158,25 @@ fn leftovers_in_the_staging_directory_go_and_strangers_stay() {
     site.build(&many(1)).unwrap();
     assert!(!staging.join("7").exists());
     assert!(staging.join("notes/mine").exists());
+}
+
+#[test]
+fn what_a_killed_build_wrote_aside_keeps_the_next_one_from_stopping_early() {
+    let site = Site::new();
+    site.build(&many(3)).unwrap();
+    let sound = manifest_id(&site.options);
+    assert!(sound.is_some());
+    let staging = site.state().join("staging");
+    fs::create_dir(staging.join("notes")).unwrap();
+    assert_eq!(manifest_id(&site.options), sound);
+    fs::create_dir(staging.join("1")).unwrap();
+    assert_eq!(manifest_id(&site.options), None);
+    fs::remove_dir(staging.join("1")).unwrap();
+    for name in ["temporaries-in-out", "journal.new", "manifest.new"] {
+        fs::write(site.state().join(name), "").unwrap();
+        assert_eq!(manifest_id(&site.options), None);
+        // A build that finds nothing to do clears it away, or the next one would not stop early either.
+        site.build(&many(3)).unwrap();
+        assert!(manifest_id(&site.options).is_some() && !site.state().join(name).exists());
+    }
 }

@@ -48,6 +48,20 @@ fn the_state_on_another_file_system() {
     assert_eq!(texts(&site.options.out), before);
 }
 
+#[test]
+fn no_temporary_lies_in_out_without_word_of_it() {
+    let Some((site, _other)) = two_file_systems() else { return skip("/dev/shm is no other file system") };
+    site.build(&many(1)).unwrap();
+    let before = texts(&site.options.out);
+    let transaction = Transaction::begin(&site.options).unwrap();
+    // Where no file can be made, as on a state directory without inodes.
+    fs::create_dir(site.state().join("temporaries-in-out")).unwrap();
+    for i in 0..3 {
+        assert!(transaction.stage(&file(&format!("many/new{i}"), "new", device(i))).is_err());
+    }
+    assert_eq!(texts(&site.options.out), before);
+}
+
 /// Runs a script as root in mount and user namespaces of its own, where that is permitted.
 fn with_mounts(script: &str, test: &str) -> bool {
     let exe = std::env::current_exe().unwrap();
