@@ -54,7 +54,7 @@ fn digits(text: &str) -> Option<[u8; 6]> {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every device is named several times in a build: this is a fifth of what `{:02x}` costs.
+        // Every device is named several times in a build, and the formatter shows in profiles.
         let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' + n - 10 });
         let mut text = String::with_capacity(17);
         for (at, byte) in self.0.into_iter().enumerate() {
