@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::collect::Step;
-use super::{Owner, Reads, Text, Use};
+use super::node::{Node, element, field, root, texts};
+use super::{Reads, Text, Use};
 use crate::plugin::names::expr::{Arg, Expr, Filter};
 
 /// Lists of lists deeper than this are not followed.
@@ -23,20 +24,6 @@ const OF_KIND: [&str; 12] = [
     "string",
     "undefined",
 ];
-
-/// Something of the context that holds texts, or is one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Node {
-    One(Owner),
-    Many(Owner),
-    Slot,
-    Slots,
-    LineSlot,
-    LineSlots,
-    Text(Text),
-    /// A text that the context's text is part of, or was made of.
-    Made(Text),
-}
 
 /// What a value may be: nodes, each in so many lists that a template put it in, or something `else` that
 /// holds no text. Null is none of these.
@@ -69,49 +56,6 @@ impl Value {
         };
         let texts: Option<Vec<Text>> = self.nodes.iter().map(text).collect();
         texts.filter(|texts| !self.other && !texts.is_empty())
-    }
-}
-
-fn root(name: &str) -> Option<Node> {
-    Some(match name {
-        "device" => Node::One(Owner::Device),
-        "lines" => Node::Many(Owner::Line),
-        "function_keys" => Node::Many(Owner::Key),
-        "line_slots" => Node::LineSlots,
-        "key_slots" | "set_slots" => Node::Slots,
-        _ => return None,
-    })
-}
-
-fn field(of: Node, name: &str) -> Option<Node> {
-    match (of, name) {
-        (Node::One(owner), name) => Text::at(owner, name).map(Node::Text),
-        (Node::Slot, "key") => Some(Node::One(Owner::Key)),
-        (Node::Slot | Node::LineSlot, "line") => Some(Node::One(Owner::Line)),
-        _ => None,
-    }
-}
-
-fn element(of: Node) -> Option<Node> {
-    match of {
-        Node::Many(owner) => Some(Node::One(owner)),
-        Node::Slots => Some(Node::Slot),
-        Node::LineSlots => Some(Node::LineSlot),
-        _ => None,
-    }
-}
-
-/// Every text that a node holds.
-fn texts(of: Node) -> Vec<Text> {
-    match of {
-        Node::Text(text) | Node::Made(text) => vec![text],
-        Node::One(owner) | Node::Many(owner) => Text::all_of(owner),
-        Node::LineSlot | Node::LineSlots => Text::all_of(Owner::Line),
-        Node::Slot | Node::Slots => {
-            let mut both = Text::all_of(Owner::Line);
-            both.extend(Text::all_of(Owner::Key));
-            both
-        }
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod collect;
 mod flow;
+mod node;
 
 #[cfg(test)]
 mod tests;
