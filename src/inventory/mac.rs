@@ -54,8 +54,16 @@ fn digits(text: &str) -> Option<[u8; 6]> {
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        // Every device is named several times in a build, and the formatter shows in profiles.
+        let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' + n - 10 });
+        let mut text = String::with_capacity(17);
+        for (at, byte) in self.0.into_iter().enumerate() {
+            if at > 0 {
+                text.push(':');
+            }
+            text.extend([digit(byte >> 4), digit(byte & 15)]);
+        }
+        f.write_str(&text)
     }
 }
 

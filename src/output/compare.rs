@@ -22,7 +22,9 @@ pub(super) fn compare_only(
     group: Option<u32>,
 ) -> Result<Staged, Fault> {
     let mut source = Source::open(&artifact.content)?;
-    let mut buffer = vec![0; BUFFER];
+    // For bytes in memory with nothing to compare them to there is nothing to be read.
+    let idle = tree.is_none() && matches!(source, Source::Bytes(_));
+    let mut buffer = vec![0; if idle { 0 } else { BUFFER }];
     let found = match tree {
         Some(tree) => {
             let known = manifest.find(artifact.path.as_str());

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::slice::ParallelSliceMut as _;
+
 use super::manifest::{Manifest, Tally};
 use super::path::{ancestors, split};
 use super::record::{Claim, OwnerRef, Record};
@@ -98,7 +100,7 @@ impl<'a> Plan<'a> {
     /// One file for each path. Owners who plan the same bytes share it: the first of them owns it, and it is
     /// sensitive if it is so for any of them.
     fn unite(&mut self, mut staged: Vec<Staged>, problems: &mut Diagnostics) {
-        staged.sort_by(|a, b| (&a.path, &a.owner).cmp(&(&b.path, &b.owner)));
+        staged.par_sort_by(|a, b| (&a.path, &a.owner).cmp(&(&b.path, &b.owner)));
         for next in staged {
             if next.standing_differs() {
                 self.changed.insert(next.owner.clone());

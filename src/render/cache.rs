@@ -11,17 +11,19 @@ use tera::Value;
 
 use super::convert::Converter;
 use super::model::ModelValues;
+use super::stencils::Stencils;
 use crate::diagnostic::Diagnostics;
 use crate::inventory::schema::{CONTACT, Group, Kind};
 use crate::inventory::{Datum, Item, Map, Secrets};
 use crate::plugin::{Model, ModuleModel};
 
-/// The cache of one thread.
+/// The cache of one thread, for one [`super::Renderer`]: it holds files made with its options and secrets.
 #[derive(Default)]
 pub struct Cache {
     groups: HashMap<(usize, usize), (Arc<Map>, Value)>,
     lists: HashMap<usize, (Arc<Vec<Item>>, Vec<Value>)>,
     models: HashMap<(usize, Vec<String>), Arc<ModelValues>>,
+    pub(super) stencils: Stencils,
 }
 
 /// More mappings than this are not shared by many: devices of their own settings fill the cache.
@@ -33,6 +35,7 @@ impl Cache {
         if self.groups.len() > MOST_MAPPINGS {
             self.groups.clear();
         }
+        self.stencils.trim();
     }
 
     /// A group with all its fields, converted once for each mapping.

@@ -220,6 +220,15 @@ impl Maker<'_> {
     }
 }
 
+/// Gives a device another MAC, or id where it has no MAC, in what templates see of it.
+pub(super) fn rename(context: &mut Context, id: &str) {
+    let Some(device) = context.get("device") else { return };
+    let has_mac = field(device, "mac").is_some();
+    let mac = if has_mac { Value::from(id) } else { Value::none() };
+    let device = lay_over(device, &map([("id", Value::from(id)), ("mac", mac)]));
+    context.insert_value("device", device);
+}
+
 /// The handsets that the base takes; that there are more was reported.
 fn handsets(settings: &Map, model: &Model, converter: &mut Converter<'_>) -> Value {
     let list = settings.list("handsets").iter().filter_map(Item::map).take(capability::handsets(model));

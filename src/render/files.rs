@@ -1,5 +1,6 @@
 //! Making the files of a device: path, condition, repetition, content, finish.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,11 +9,13 @@ use tera::{Context, Value};
 
 use super::cache::Cache;
 use super::context::Maker;
+use super::stencils::{self, Advice, FilePlan, Plan, Probe};
 use super::{Options, capability, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::schema::is_secret;
 use crate::inventory::{Datum, Device, Map, Secrets};
 use crate::plugin::format::finish;
+use crate::plugin::format::holes::Allowed;
 use crate::plugin::manifest::lay_over;
 use crate::plugin::{Choice, FileKind, FileSpec, Plugin, TemplateError, Templates};
 
@@ -51,22 +54,73 @@ impl Renderer<'_> {
         cache: &mut Cache,
         out: &mut Diagnostics,
     ) -> Option<Vec<Artifact>> {
-        self.make(device, choice, cache, out, true)
+        let Some(probe) = self.probe(device, choice, cache) else {
+            return self.make(device, choice, cache, out);
+        };
+        let reads = self.templates.get(choice.plugin.id())?.reads();
+        match cache.stencils.advise(reads, &probe.outline) {
+            Advice::Fill(plan) => plan.fill(&probe.values).or_else(|| self.make(device, choice, cache, out)),
+            Advice::Render => self.make(device, choice, cache, out),
+            Advice::Try => {
+                let mut found = Diagnostics::default();
+                let made = self.make(device, choice, cache, &mut found);
+                let plan = made.as_ref().filter(|_| found.is_empty()).and_then(|made| {
+                    let plan = self.plan(device, choice, cache, &probe)?;
+                    (plan.fill(&probe.values).as_ref() == Some(made)).then_some(plan)
+                });
+                cache.stencils.tried(reads, probe.outline, plan);
+                out.append(found);
+                made
+            }
+        }
+    }
+
+    /// The device taken apart, if its files may be those of others.
+    fn probe<'d>(&self, device: &'d Device, choice: &Choice, cache: &mut Cache) -> Option<Probe<'d>> {
+        let reads = self.templates.get(choice.plugin.id())?.reads();
+        if device.broken || !cache.stencils.wanted(reads) {
+            return None;
+        }
+        Probe::new(device, choice, reads, self.secrets, &mut cache.stencils.interned)
+    }
+
+    /// The files of a device with holes in place of its texts; `None` if anything is wrong with them.
+    fn plan(&self, device: &Device, choice: &Choice, cache: &mut Cache, probe: &Probe<'_>) -> Option<Plan> {
+        let (blank, id) = stencils::blank(device, &probe.holes);
+        let files = RefCell::default();
+        let mut found = Diagnostics::default();
+        let _allowed = Allowed::here();
+        self.render(&blank, id.as_deref(), choice, cache, &mut found, Content::Stencils(&files))?;
+        found.is_empty().then(|| Plan::new(files.into_inner()))
     }
 
     /// The paths of the files that a device would get.
     pub fn paths(&self, device: &Device, choice: &Choice, cache: &mut Cache) -> Vec<String> {
-        let made = self.make(device, choice, cache, &mut Diagnostics::default(), false);
+        let out = &mut Diagnostics::default();
+        let made = self.render(device, None, choice, cache, out, Content::None);
         made.unwrap_or_default().into_iter().map(|artifact| artifact.path).collect()
     }
 
-    fn make(
+    /// Renders a device as if it were the only one.
+    pub(super) fn make(
         &self,
         device: &Device,
         choice: &Choice,
         cache: &mut Cache,
         out: &mut Diagnostics,
-        content: bool,
+    ) -> Option<Vec<Artifact>> {
+        self.render(device, None, choice, cache, out, Content::Bytes)
+    }
+
+    /// Renders a device, whose id templates see as `id` if that is given.
+    fn render(
+        &self,
+        device: &Device,
+        id: Option<&str>,
+        choice: &Choice,
+        cache: &mut Cache,
+        out: &mut Diagnostics,
+        content: Content<'_>,
     ) -> Option<Vec<Artifact>> {
         let mut found = Diagnostics::default();
         let plugin = &choice.plugin;
@@ -76,6 +130,9 @@ impl Renderer<'_> {
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache, out: &mut found };
         let mut context = maker.device(device, choice);
+        if let Some(id) = id {
+            super::context::rename(&mut context, id);
+        }
         let mut artifacts = None;
         // A template would stumble over what is missing, and a person over what it says of that.
         let sound = !device.broken && !found.has_errors();
@@ -116,12 +173,23 @@ fn passwords(map: &Map, hidden: &mut Vec<Arc<str>>) {
     }
 }
 
+/// What is wanted of files beside their paths.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'a> {
+    /// Nothing.
+    None,
+    /// Their bytes.
+    Bytes,
+    /// Stencils of paths and contents, instead of artifacts.
+    Stencils(&'a RefCell<Vec<FilePlan>>),
+}
+
 /// The files of one kind, for one device or for all.
 pub(super) struct Job<'a> {
     pub templates: &'a Templates,
     pub plugin: &'a Plugin,
     pub options: &'a Options,
-    pub content: bool,
+    pub content: Content<'a>,
     pub mask: &'a dyn Fn() -> Vec<Arc<str>>,
 }
 
@@ -197,12 +265,21 @@ impl Job<'_> {
         if path.trim().is_empty() {
             return Ok(None);
         }
-        let path = match self.options.plugin_root.get(self.plugin.id()) {
-            Some(root) => format!("{root}/{path}"),
-            None => path,
+        let root = self.options.plugin_root.get(self.plugin.id());
+        let bytes = match self.content {
+            Content::None => Vec::new(),
+            Content::Bytes => self.bytes(kind, index, spec, context, &below(root, &path))?,
+            Content::Stencils(plans) => {
+                let text = templates.render(kind, index, context).map_err(|error| self.failed(error))?;
+                let plan = FilePlan::new(spec, root, &path, text);
+                // Nobody sees it: the device is rendered as it is as well.
+                let refused = || Diagnostic::error(codes::MALFORMED, "this file is no stencil");
+                let plan = plan.ok_or_else(|| Box::new(refused()))?;
+                plans.borrow_mut().push(plan);
+                return Ok(None);
+            }
         };
-        let bytes = if self.content { self.bytes(kind, index, spec, context, &path)? } else { Vec::new() };
-        Ok(Some(Artifact { path, bytes, sensitive: spec.sensitive }))
+        Ok(Some(Artifact { path: below(root, &path), bytes, sensitive: spec.sensitive }))
     }
 
     fn bytes(
@@ -255,6 +332,11 @@ fn serial(text: &str) -> String {
     let digest = Sha1::digest(text.as_bytes());
     let number = digest.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
     format!("{number:020}")
+}
+
+/// A path of a plugin that may have a directory of its own.
+pub(super) fn below(root: Option<&String>, path: &str) -> String {
+    root.map_or_else(|| path.to_owned(), |root| format!("{root}/{path}"))
 }
 
 fn entries(context: &Context, path: &str) -> Vec<Value> {

@@ -18,6 +18,7 @@ mod pem;
 mod shape;
 mod shared;
 mod site;
+mod stencils;
 mod timezone;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cache::Cache;
 use super::context::Maker;
-use super::files::{Artifact, Job, Renderer, hidden};
+use super::files::{Artifact, Content, Job, Renderer, hidden};
 use super::{Options, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Map;
@@ -99,7 +99,7 @@ impl Renderer<'_> {
         let mut models: BTreeMap<String, (&str, Vec<u8>)> = BTreeMap::new();
         let mut fine = true;
         let mask = || hidden(self.secrets, [&**base.0]);
-        let job = Job { templates, plugin, options: self.options, content: true, mask: &mask };
+        let job = Job { templates, plugin, options: self.options, content: Content::Bytes, mask: &mask };
         let mut maker =
             Maker { secrets: self.secrets, options: self.options, plugin, cache: &mut cache, out };
         let mut context = maker.shared(base, None);

@@ -17,6 +17,7 @@ mod time;
 mod tests;
 
 pub use secrets::mask_secrets;
+pub(super) use text::respell;
 
 use tera::value::Key;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};

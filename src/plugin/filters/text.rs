@@ -3,6 +3,7 @@
 use tera::{Error, Kwargs, State, TeraResult, Value};
 
 use super::{integer_of, only, text_of};
+use crate::plugin::format::holes;
 
 /// Widths beyond this are a mistake and would only fill memory.
 const MAX_WIDTH: usize = 1000;
@@ -12,13 +13,31 @@ pub fn mac(value: Value, args: Kwargs, _: &State) -> TeraResult<String> {
     let sep = args.get::<&str>("sep")?.unwrap_or_default();
     let upper = args.get::<bool>("upper")?.unwrap_or_default();
     let text = text_of("mac", &value)?;
-    let digits: Vec<char> = text.chars().filter(|c| !matches!(c, ':' | '-' | '.' | ' ' | '_')).collect();
-    if digits.len() != 12 || !digits.iter().all(char::is_ascii_hexdigit) {
-        return Err(Error::message("mac: needs a MAC of 12 hexadecimal digits"));
+    let spelled = holes::respelled(&text, sep, upper).or_else(|| respell(&text, sep, upper));
+    spelled.ok_or_else(|| Error::message("mac: needs a MAC of 12 hexadecimal digits"))
+}
+
+/// A MAC in another spelling; `None` for what is none.
+pub fn respell(text: &str, sep: &str, upper: bool) -> Option<String> {
+    let mut spelled = String::with_capacity(12 + 5 * sep.len());
+    let digits = text.chars().filter(|c| !matches!(c, ':' | '-' | '.' | ' ' | '_'));
+    let mut count = 0;
+    for digit in digits {
+        if !digit.is_ascii_hexdigit() || count == 12 {
+            return None;
+        }
+        if count > 0 && count % 2 == 0 {
+            spelled.push_str(sep);
+        }
+        spelled.push(digit);
+        count += 1;
     }
-    let bytes: Vec<String> = digits.chunks(2).map(|pair| pair.iter().collect()).collect();
-    let spelled = bytes.join(sep);
-    Ok(if upper { spelled.to_ascii_uppercase() } else { spelled.to_ascii_lowercase() })
+    if upper {
+        spelled.make_ascii_uppercase();
+    } else {
+        spelled.make_ascii_lowercase();
+    }
+    (count == 12).then_some(spelled)
 }
 
 pub fn pad(value: Value, args: Kwargs, _: &State) -> TeraResult<String> {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write};
 
-use super::Format;
+use super::{Format, holes};
 
 /// Stands before a value that would become a comment or a section at the start of a line, from escaping
 /// until [`super::finish`] takes it out again: escaping does not see where in a line a value goes, the
@@ -71,11 +71,33 @@ pub(super) fn function(format: Format) -> tera::EscapeFn {
     }
 }
 
+/// Writes a value, and the holes in it as they are.
 fn write(format: Format, value: &str, out: &mut dyn Write) -> io::Result<()> {
+    if !holes::allowed() || !value.contains(holes::START) {
+        return write_value(format, value, out);
+    }
+    let parts = holes::parts(value).ok_or(io::ErrorKind::InvalidData)?;
+    let joined = parts.iter().filter(|part| !part.is_empty()).count() > 1;
+    if joined && !format.joins() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    for part in parts {
+        match part {
+            holes::Part::Text("") => {}
+            holes::Part::Text(text) => write_value(format, text, out)?,
+            holes::Part::Hole(_, written) => out.write_all(written.as_bytes())?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes a value that holds no hole.
+pub(super) fn write_value(format: Format, value: &str, out: &mut dyn Write) -> io::Result<()> {
     let marked = matches!(format, Format::Ini | Format::KeyValue);
     // A value joined from one that was captured after escaping still holds the mark.
     let allowed = |c: char| format == Format::Xml && matches!(c, '\n' | '\t') || marked && c == MARK;
-    if let Some(character) = value.chars().find(|c| refused(*c) && !allowed(*c)) {
+    let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !plain && let Some(character) = value.chars().find(|c| refused(*c) && !allowed(*c)) {
         let problem = EscapeProblem { format, character };
         PROBLEM.set(Some(problem));
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem.to_string()));

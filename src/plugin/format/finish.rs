@@ -75,7 +75,7 @@ fn is_blank(line: &str) -> bool {
     line.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
-fn without_blank_lines(text: String) -> String {
+pub(super) fn without_blank_lines(text: String) -> String {
     let Some(first) = first_blank_line(&text) else { return text };
     let (kept, rest) = text.split_at_checked(first).unwrap_or((&text, ""));
     let mut out = String::with_capacity(text.len());
@@ -108,7 +108,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn with_crlf(text: &str) -> String {
+pub(super) fn with_crlf(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     for line in text.split_inclusive('\n') {
         match line.strip_suffix('\n') {
@@ -124,7 +124,7 @@ fn with_crlf(text: &str) -> String {
 
 /// A declaration that names another encoding than the file's makes a phone misread every accent, so it is
 /// a mistake as soon as there is one.
-fn declared_encoding(text: &str, encoding: Encoding) -> Result<(), FormatProblem> {
+pub(super) fn declared_encoding(text: &str, encoding: Encoding) -> Result<(), FormatProblem> {
     if text.is_ascii() || !text.starts_with("<?xml") {
         return Ok(());
     }

@@ -24,7 +24,9 @@ mod check;
 mod encoding;
 mod escape;
 mod finish;
+pub mod holes;
 mod plain_xml;
+mod stencil;
 mod xml;
 
 #[cfg(test)]
@@ -35,6 +37,7 @@ mod tests;
 pub use encoding::{Encoding, OnUnencodable};
 pub use escape::{EscapeProblem, escaped, take_escape_problem};
 pub use finish::{BlankLines, Finish, Newline, finish};
+pub use stencil::{Holed, Stencil};
 
 use std::fmt;
 
@@ -83,6 +86,11 @@ impl Format {
             Self::Cli => Encoding::Ascii,
             _ => Encoding::Utf8,
         }
+    }
+
+    /// Whether two values written as one are the same as both written one after the other.
+    pub(super) const fn joins(self) -> bool {
+        matches!(self, Self::Xml | Self::Text)
     }
 
     /// The function that a template engine calls for every value it writes. When it fails, the cause is

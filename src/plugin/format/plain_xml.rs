@@ -1,9 +1,13 @@
 //! A quick look at finished XML.
 //!
 //! Nearly every file is plain: elements with names in ASCII, attributes in double quotes, text, comments.
-//! That much can be seen to be well-formed in one pass over the bytes. What is plain passes; anything else,
+//! That much can be seen to be well-formed in one pass over the bytes, and that all holes
+//! stand where a value belongs. What is plain passes; anything else,
 //! right or wrong, is left to [`super::xml`], which knows all of XML and says what is wrong. A property test
 //! holds the two together.
+
+/// What a hole begins with in UTF-8 ([`super::holes`]), and some other characters.
+const HOLE: u8 = 0xEF;
 
 /// Whether a text is well-formed XML of the plain kind. False says nothing.
 pub(super) fn is_plain(text: &str) -> bool {
@@ -102,7 +106,8 @@ impl<'t> Scan<'t> {
     fn comment(&mut self) -> Option<()> {
         self.eat(b"<!--")?;
         while self.eat(b"--").is_none() {
-            self.peek()?;
+            // The first byte of a hole, which may be filled with a dash.
+            (self.peek()? != HOLE).then_some(())?;
             self.at += 1;
         }
         self.eat(b">")

@@ -173,6 +173,24 @@ impl<'a> Checker<'a> {
                 self.all(deciding);
                 self.joined(values)
             }
+            Expr::Not(of) => {
+                self.shape(of);
+                Shape::Leaf
+            }
+            Expr::Equal(left, right) | Expr::Joined(left, right) => {
+                self.shape(left);
+                self.shape(right);
+                Shape::Leaf
+            }
+            Expr::Test(of, _, args) => {
+                self.shape(of);
+                self.args(args);
+                Shape::Leaf
+            }
+            Expr::Component(args) => {
+                args.iter().for_each(|(_, value)| drop(self.shape(value)));
+                Shape::Leaf
+            }
             Expr::Plain(parts) => {
                 self.all(parts);
                 Shape::Leaf

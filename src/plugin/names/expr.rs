@@ -22,6 +22,16 @@ pub enum Expr {
     Call(String, Vec<Arg>),
     /// Either of several values, after others that only decide.
     Either(Vec<Expr>, Vec<Expr>),
+    /// Whether a value counts as false.
+    Not(Box<Expr>),
+    /// `==` or `!=`.
+    Equal(Box<Expr>, Box<Expr>),
+    /// `~`.
+    Joined(Box<Expr>, Box<Expr>),
+    /// A test by its name, and its arguments.
+    Test(Box<Expr>, String, Vec<Arg>),
+    /// A component called for its text, by the arguments; `None` for all those of a map.
+    Component(Vec<(Option<String>, Expr)>),
     /// A result without fields, of these.
     Plain(Vec<Expr>),
     Comprehension {
@@ -171,11 +181,12 @@ impl<'t, 's> Parser<'t, 's> {
             Kind::Sign("|") => Expr::Filter(Box::new(left), self.filter()?),
             Kind::Ident("is") => {
                 self.eat(&Kind::Ident("not"));
-                let (_, mut parts) = (self.ident()?, vec![left]);
-                parts.extend(self.optional_args()?.into_iter().map(|arg| arg.value));
-                Expr::Plain(parts)
+                let (name, _) = self.ident()?;
+                Expr::Test(Box::new(left), name.to_owned(), self.optional_args()?)
             }
             Kind::Ident("or" | "and") => Expr::Either(Vec::new(), vec![left, self.bound(right)?]),
+            Kind::Sign("==" | "!=") => Expr::Equal(Box::new(left), Box::new(self.bound(right)?)),
+            Kind::Sign("~") => Expr::Joined(Box::new(left), Box::new(self.bound(right)?)),
             _ => Expr::Plain(vec![left, self.bound(right)?]),
         })
     }
@@ -185,13 +196,13 @@ impl<'t, 's> Parser<'t, 's> {
         Some(match &token.kind {
             Kind::Literal | Kind::Text(_) | Kind::Ident("none" | "None" | "null") => Expr::Plain(Vec::new()),
             Kind::Sign("-") => Expr::Plain(vec![self.bound(UNARY_MINUS)?]),
-            Kind::Ident("not") => Expr::Plain(vec![self.bound(UNARY_NOT)?]),
+            Kind::Ident("not") => Expr::Not(Box::new(self.bound(UNARY_NOT)?)),
             Kind::Ident(name) => self.name(name, token.range.clone())?,
             Kind::Sign("<") => {
                 let parts = self.component_call()?;
                 self.need("/")?;
                 self.need(">")?;
-                Expr::Plain(parts)
+                Expr::Component(parts)
             }
             Kind::Sign("{") => self.map()?,
             Kind::Sign("[") => self.list()?,
@@ -346,28 +357,32 @@ impl<'t, 's> Parser<'t, 's> {
         Some(())
     }
 
-    /// A component's name and attributes, after the `<`; the values among them.
-    pub fn component_call(&mut self) -> Option<Vec<Expr>> {
+    /// A component's name and attributes, after the `<`: the attributes with their values.
+    pub fn component_call(&mut self) -> Option<Vec<(Option<String>, Expr)>> {
         self.component_name()?;
         let mut parts = Vec::new();
         loop {
             match self.peek() {
                 Some(Kind::Ident(name)) => {
                     let range = self.next()?.range.clone();
-                    if !self.eat(&Kind::Sign("=")) {
+                    let value = if !self.eat(&Kind::Sign("=")) {
                         // `name` alone stands for `name={name}`.
-                        parts.push(Expr::Name((*name).to_owned(), range));
+                        Expr::Name((*name).to_owned(), range)
                     } else if self.eat(&Kind::Sign("{")) {
-                        parts.push(self.expr()?);
+                        let value = self.expr()?;
                         self.need("}")?;
-                    } else if !matches!(self.next()?.kind, Kind::Text(_)) {
+                        value
+                    } else if matches!(self.next()?.kind, Kind::Text(_)) {
+                        Expr::Plain(Vec::new())
+                    } else {
                         return None;
-                    }
+                    };
+                    parts.push((Some((*name).to_owned()), value));
                 }
                 Some(Kind::Sign("{")) => {
                     self.next();
                     self.need("...")?;
-                    parts.push(self.expr()?);
+                    parts.push((None, self.expr()?));
                     self.need("}")?;
                 }
                 _ => return Some(parts),

@@ -11,6 +11,7 @@
 
 mod eval;
 mod expr;
+pub mod reads;
 mod shape;
 mod walk;
 

@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
 
     fn tag(&mut self, parser: &mut Parser<'_, '_>) -> Option<()> {
         if parser.eat(&Kind::Sign("<")) {
-            for part in parser.component_call()? {
+            for (_, part) in parser.component_call()? {
                 self.checker.shape(&part);
             }
             self.open.push(Open::Other);

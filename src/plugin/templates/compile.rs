@@ -13,6 +13,7 @@ use crate::plugin::codes::{MISSING_TEMPLATE, TEMPLATE_NAME};
 use crate::plugin::filters;
 use crate::plugin::format::Format;
 use crate::plugin::manifest::{FileKind, near};
+use crate::plugin::names::reads::{Reads, reads};
 use crate::plugin::names::{self, NameProblem, Shape};
 use crate::plugin::set::{PLUGIN_LAYER, Plugin};
 
@@ -74,18 +75,41 @@ impl<'p> Compiling<'p> {
         let wants = |engine: &Tera, name: &str| {
             engine.get_template_variables(name).is_ok_and(|names| names.contains(SERIAL))
         };
-        let serials = files
+        let serials: BTreeSet<(FileKind, usize)> = files
             .filter(|(_, _, file)| engines.get(&file.format).is_some_and(|e| wants(e, &file.template.value)))
             .map(|(kind, index, _)| (kind, index))
             .collect();
+        let reads = match serials.iter().any(|(kind, _)| *kind == FileKind::Device) {
+            // Every character of such a file shows in its digits.
+            true => Reads::EVERYTHING,
+            false => self.reads(reached.get(&FileKind::Device), &loose, shapes),
+        };
         let templates = Templates {
             serials,
+            reads: Arc::new(reads),
             plugin: self.plugin.clone(),
             engines,
             expressions: expressions?,
             places: self.read.places,
         };
         complete.then_some(templates)
+    }
+
+    /// What the files of a device do with the device's own texts.
+    fn reads(&self, reached: Option<&BTreeSet<&str>>, loose: &BTreeSet<&str>, shapes: &Shapes) -> Reads {
+        let files = self.plugin.manifest.files.of(FileKind::Device);
+        // What is loose may define components, and may use others of its kind.
+        let mut names = self.closure(loose.iter().copied().collect());
+        names.extend(reached.into_iter().flatten());
+        let values = (0..files.len()).flat_map(|index| {
+            [Expression::Path(FileKind::Device, index), Expression::When(FileKind::Device, index)]
+        });
+        let values: Vec<String> = values.map(Expression::name).collect();
+        let names = names.into_iter().chain(values.iter().map(String::as_str));
+        let sources = names.filter_map(|name| Some(&*self.read.places.get(name)?.0));
+        let items = files.iter().filter_map(|file| Some(file.for_each.as_ref()?.value.as_str()));
+        let roots = shapes.device.keys().copied().chain(["tables", "item"]).collect();
+        reads(sources, items, &roots, files.iter().all(|file| file.format.joins()))
     }
 
     fn engine(&self, format: Format, names: &BTreeSet<&str>, problems: &mut Vec<Diagnostic>) -> Option<Tera> {

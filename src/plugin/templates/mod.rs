@@ -26,6 +26,7 @@ pub use load::Loader;
 use super::format::Format;
 use super::manifest::{FileKind, FileSpec};
 use super::names::Shape;
+use super::names::reads::Reads;
 use super::set::Plugin;
 use crate::diagnostic::{FileId, Span};
 
@@ -57,6 +58,7 @@ pub struct Templates {
     places: Places,
     /// The files that show their `serial`.
     serials: BTreeSet<(FileKind, usize)>,
+    reads: Arc<Reads>,
 }
 
 /// Where the text of a template stands.
@@ -108,6 +110,11 @@ impl Templates {
     /// Whether a file shows digits of its own content (`serial`), here or in what it includes.
     pub fn wants_serial(&self, kind: FileKind, index: usize) -> bool {
         self.serials.contains(&(kind, index))
+    }
+
+    /// What the files of a device do with the device's own texts.
+    pub fn reads(&self) -> &Arc<Reads> {
+        &self.reads
     }
 
     /// Renders the path of a file, less blanks around it; empty where there is to be no file.
