@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-use twox_hash::XxHash3_128;
+use sha1::{Digest, Sha1};
 
 use super::errors::{Fault, system};
 use super::record::FileDigest;
@@ -75,7 +75,7 @@ impl<'a> Source<'a> {
                 loop {
                     let read = read(target, buffer).map_err(Side::Target)?;
                     if read.is_empty() {
-                        return Ok(rest.is_empty().then(|| digest_of(XxHash3_128::oneshot(bytes))));
+                        return Ok(rest.is_empty().then(|| Sha1::digest(*bytes).into()));
                     }
                     match rest.strip_prefix(read) {
                         Some(after) => rest = after,
@@ -84,7 +84,7 @@ impl<'a> Source<'a> {
                 }
             }
             Self::File { file, path, .. } => {
-                let mut hash = XxHash3_128::new();
+                let mut hash = Sha1::new();
                 let mut other = vec![0; buffer.len()];
                 loop {
                     let ours = fill(file, buffer).map_err(|e| Side::Source(unreadable(&e, path)))?;
@@ -94,9 +94,9 @@ impl<'a> Source<'a> {
                         return Ok(None);
                     }
                     if ours.is_empty() {
-                        return Ok(Some(digest_of(hash.finish_128())));
+                        return Ok(Some(hash.finalize().into()));
                     }
-                    hash.write(ours);
+                    hash.update(ours);
                 }
             }
         }
@@ -122,16 +122,16 @@ impl<'a> Source<'a> {
                 if let Some(target) = target {
                     target.write_all(bytes).map_err(Side::Target)?;
                 }
-                Ok((digest_of(XxHash3_128::oneshot(bytes)), bytes.len() as u64))
+                Ok((Sha1::digest(*bytes).into(), bytes.len() as u64))
             }
             Self::File { file, path, .. } => {
-                let (mut hash, mut size) = (XxHash3_128::new(), 0);
+                let (mut hash, mut size) = (Sha1::new(), 0);
                 loop {
                     let piece = read(file, buffer).map_err(|e| Side::Source(unreadable(&e, path)))?;
                     if piece.is_empty() {
-                        return Ok((digest_of(hash.finish_128()), size));
+                        return Ok((hash.finalize().into(), size));
                     }
-                    hash.write(piece);
+                    hash.update(piece);
                     size += piece.len() as u64;
                     if let Some(target) = &mut target {
                         target.write_all(piece).map_err(Side::Target)?;
@@ -142,22 +142,15 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The digest as it is recorded.
-fn digest_of(hash: u128) -> FileDigest {
-    let mut digest = FileDigest::default();
-    digest.iter_mut().zip(hash.to_le_bytes()).for_each(|(to, byte)| *to = byte);
-    digest
-}
-
 /// The digest of a whole file.
 pub(super) fn digest(file: &mut File) -> io::Result<FileDigest> {
-    let (mut hash, mut buffer) = (XxHash3_128::new(), vec![0; BUFFER]);
+    let (mut hash, mut buffer) = (Sha1::new(), vec![0; BUFFER]);
     loop {
         let piece = read(file, &mut buffer)?;
         if piece.is_empty() {
-            return Ok(digest_of(hash.finish_128()));
+            return Ok(hash.finalize().into());
         }
-        hash.write(piece);
+        hash.update(piece);
     }
 }
 

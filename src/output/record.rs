@@ -7,8 +7,7 @@ use rustix::fs::Stat;
 
 use super::Owner;
 
-/// The xxh3 (128 bits) of a file's bytes, and four bytes of zero. It tells damage and edits, not forgery: a
-/// file that `stat` does not prove is compared byte by byte. Sha1 took a tenth of a build.
+/// A sha1 digest of a file's bytes.
 pub(super) type FileDigest = [u8; 20];
 
 /// How far a file system's clock may lag behind itself: Linux stamps files with the time of the last timer

@@ -11,7 +11,7 @@
 //! | part | layout |
 //! |---|---|
 //! | header | magic 8, version 4, record size 4, generation 8, records 8, owners 8, entries 8, shares 8, text length 8, checksum of the table before 20, reserved 4 |
-//! | record | text offset 8, length 4, owner index 4, size 8, xxh3 (128 bits) of the file 16, zero 4, flags 4 (bit 0 sensitive, 1 shared, 2 stamped, 3 settled), mtime 8, ctime 8 (ns), inode 8 |
+//! | record | text offset 8, length 4, owner index 4, size 8, sha1 20, flags 4 (bit 0 sensitive, 1 shared, 2 stamped, 3 settled), mtime 8, ctime 8 (ns), inode 8 |
 //! | owner | kind 4 (0 static, 1 plugin, 2 device), text length 4, text offset 8; sorted |
 //! | entry | kind 4 (0 a directory that provc made, 1 one that it no longer has, 2 a file that it no longer has), text length 4, text offset 8; sorted |
 //! | share | record index 4, owner index 4, flags 4 (bit 0 sensitive); all owners of shared records, sorted |
