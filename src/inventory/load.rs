@@ -1,6 +1,6 @@
 //! Finding the files of an inventory and reading them in parallel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -148,21 +148,22 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
 
 /// The files of an inventory; one that two directories reach, once.
 pub fn find(directories: &[PathBuf], out: &mut Diagnostics) -> Files {
-    let mut files = BTreeMap::new();
+    let mut files: Vec<Found> = Vec::new();
     let mut incomplete = false;
     let mut seen = BTreeSet::new();
     for root in directories {
-        let walk = WalkDir::new(root).follow_links(true).into_iter();
-        let visible = |entry: &walkdir::DirEntry| {
-            entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
-        };
+        // Sorted name by name: comparing whole paths takes longer than finding them.
+        let walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
+        let visible = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
         for entry in walk.filter_entry(visible) {
             match entry {
+                // Such as the lock of an editor: a link that leads nowhere.
+                Err(error) if error.depth() > 0 && error.path().is_some_and(is_hidden) => {}
                 Ok(entry) => {
                     let path = entry.path();
                     let yaml = path.extension().is_some_and(|e| e == "yaml" || e == "yml");
                     if yaml && entry.file_type().is_file() && first_sight(path, directories, &mut seen) {
-                        files.insert(path.to_path_buf(), root.clone());
+                        files.push(Found { path: path.to_path_buf(), root: root.clone() });
                     }
                 }
                 Err(error) => {
@@ -190,8 +191,13 @@ pub fn find(directories: &[PathBuf], out: &mut Diagnostics) -> Files {
         let message = format!("there is no `*.yaml` or `*.yml` file in {}", shown.join(", "));
         out.push(Diagnostic::error(codes::NO_INVENTORY, message).help(START));
     }
-    let files = files.into_iter().map(|(path, root)| Found { path, root }).collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files.dedup_by(|a, b| a.path == b.path);
     Files { files, incomplete }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// The way out of having no inventory.

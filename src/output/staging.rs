@@ -33,6 +33,10 @@ pub(super) const MARKER: &str = "temporaries-in-out";
 const CREATE: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// How many files a directory of temporaries takes. All of them wait there for the commit, and file systems
+/// are slower in large directories.
+const FULL: u32 = 1000;
+
 /// The mode of a file in out/.
 pub(super) fn file_mode(sensitive: bool) -> Mode {
     Mode::from_raw_mode(if sensitive { 0o640 } else { 0o644 })
@@ -228,7 +232,9 @@ impl Staging {
     ) -> Result<Staged, Fault> {
         let mut slot = self.slot()?;
         let staged = self.stage_with(&mut slot, tree, manifest, artifact);
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.index, slot);
+        if slot.next < FULL {
+            self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.index, slot);
+        }
         staged
     }
 

@@ -7,11 +7,12 @@
 //! context. So this only ever ends well.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::index::Index;
 use super::inputs::{Changes, Input, Moment, Standing};
-use super::keyed::{Fate, SecretInput};
+use super::keyed::Fate;
 use super::memory::{Hint, Memory, plugin_files, static_files};
 use super::partly::Partly;
 use super::remember::watched;
@@ -37,6 +38,8 @@ pub(super) struct Delta {
     pub secrets: Vec<u64>,
     /// Paths of everything that changed, to be told.
     pub paths: Vec<PathBuf>,
+    /// Whether something that did not change can be told more cheaply to be the same from now on.
+    settled: bool,
 }
 
 impl Delta {
@@ -49,6 +52,7 @@ impl Delta {
             statics: false,
             secrets: Vec::new(),
             paths: Vec::new(),
+            settled: false,
         }
     }
 
@@ -70,7 +74,6 @@ pub(super) fn attempt(site: &Site, action: &Action, memory: &mut Memory, hint: &
         memory.last = None;
         return None;
     }
-    let before = Settled::of(&state);
     let delta = match hint {
         Hint::Files(paths) => Delta::of_files(&mut state, paths),
         Hint::Unknown => None,
@@ -82,7 +85,7 @@ pub(super) fn attempt(site: &Site, action: &Action, memory: &mut Memory, hint: &
     if delta.is_empty() && !verify {
         memory.watched = watched(site, &state);
         let report = nothing_to_do(&state);
-        settle(state, before, output, memory);
+        settle(state, delta.settled, output, memory);
         return Some(report);
     }
     let (mut index, mut disk) = match memory.last.as_mut().and_then(|last| last.index.take()) {
@@ -126,21 +129,8 @@ pub(super) fn standing_warnings(devices: usize) -> Vec<String> {
     }
 }
 
-/// How much of a state proves by itself that nothing changed.
-#[derive(PartialEq)]
-struct Settled(Vec<Input>, Vec<Input>, usize);
-
-impl Settled {
-    fn of(state: &State) -> Self {
-        let files = state.files.iter().map(|file| file.input.clone()).collect();
-        let secrets = state.secrets.iter().flat_map(SecretInput::files).count();
-        Self(files, state.plugin_files.clone(), secrets)
-    }
-}
-
 /// Keeps what proves more cheaply, from now on, that nothing changed.
-fn settle(state: State, before: Settled, output: &Options, memory: &mut Memory) {
-    let better = Settled::of(&state) != before;
+fn settle(state: State, better: bool, output: &Options, memory: &mut Memory) {
     let Some(last) = &mut memory.last else { return };
     last.state = state;
     if !better {
@@ -163,7 +153,10 @@ impl Delta {
             let file = state.files.get_mut(at)?;
             match file.input.standing(moment) {
                 Standing::Same => {}
-                Standing::Settled(input) => file.input = input,
+                Standing::Settled(input) => {
+                    file.input = input;
+                    delta.settled = true;
+                }
                 Standing::Changed if path.is_file() => delta.changed(file),
                 Standing::Changed => return None,
             }
@@ -190,7 +183,10 @@ impl Delta {
         for secret in &mut state.secrets {
             match secret.fate(&memory.secrets, &state.key, &site.repository, moment, refresh) {
                 Fate::Same => {}
-                Fate::Settled(again) => *secret = again,
+                Fate::Settled(again) => {
+                    *secret = again;
+                    delta.settled = true;
+                }
                 Fate::Changed => {
                     delta.secrets.push(secret.key());
                     delta.paths.extend(secret.files().map(Path::to_owned));
@@ -208,11 +204,12 @@ impl Delta {
             return None;
         }
         let were: Vec<&InventoryFile> = state.files.iter().collect();
-        let mut known: BTreeMap<&Path, &InventoryFile> =
-            were.iter().map(|file| (&*file.input.path, *file)).collect();
+        // By bytes: comparing paths part by part would take most of the time of a build with nothing to do.
+        let mut known: BTreeMap<&OsStr, &InventoryFile> =
+            were.iter().map(|file| (file.input.path.as_os_str(), *file)).collect();
         let mut both = Vec::with_capacity(were.len());
         for file in &found.files {
-            match known.remove(&*file.path) {
+            match known.remove(file.path.as_os_str()) {
                 Some(was) if was.root == file.root => both.push(was),
                 Some(_) => return None,
                 None => {
@@ -221,8 +218,8 @@ impl Delta {
                 }
             }
         }
-        for (path, was) in known {
-            self.paths.push(path.to_owned());
+        for was in known.into_values() {
+            self.paths.push(was.input.path.clone());
             self.gone.push(was.number);
         }
         let inputs: Vec<&Input> = both.iter().map(|file| &file.input).collect();
@@ -234,6 +231,7 @@ impl Delta {
                 Standing::Changed => self.changed(file),
             }
         }
+        self.settled |= !settled.is_empty();
         replace(state.files.iter_mut().map(|file| &mut file.input), settled);
         Some(())
     }
@@ -256,6 +254,7 @@ impl Delta {
             }
             return Some(());
         }
+        self.settled |= !changes.settled.is_empty();
         replace(state.plugin_files.iter_mut(), changes.settled);
         Some(())
     }

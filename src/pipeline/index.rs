@@ -52,6 +52,8 @@ pub(super) struct Index {
     pub(super) sorts: Vec<(Sort, usize)>,
     /// References that no record has any more.
     pub(super) garbage: usize,
+    /// How many devices have warnings.
+    pub(super) warned: usize,
     /// The keys of the entries of each file, once somebody will ask for them often.
     pub(super) by_file: Option<BTreeMap<u32, Vec<u64>>>,
 }
@@ -194,10 +196,17 @@ impl Index {
         }
     }
 
-    /// Notes whether a device has warnings; tells whether it had.
-    pub fn set_warned(&mut self, device: u64, warned: bool) -> bool {
-        let record = self.at(device).ok().and_then(|at| self.records.get_mut(at));
-        record.is_some_and(|record| std::mem::replace(&mut record.warned, warned))
+    /// Notes whether a device has warnings.
+    pub fn set_warned(&mut self, device: u64, warned: bool) {
+        if let Some(record) = self.at(device).ok().and_then(|at| self.records.get_mut(at)) {
+            let had = std::mem::replace(&mut record.warned, warned);
+            self.warned = (self.warned + usize::from(warned)).saturating_sub(usize::from(had));
+        }
+    }
+
+    /// How many devices have warnings.
+    pub fn warned(&self) -> usize {
+        self.warned
     }
 
     /// Puts what some files now define in the place of what they defined; `gone` are files that are no more.
@@ -228,6 +237,7 @@ impl Index {
             }
         }
         for old in before.values() {
+            self.warned -= usize::from(old.warned).min(self.warned);
             self.drop_of(old, true);
             self.count(old.sort, false);
         }

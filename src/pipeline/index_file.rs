@@ -163,8 +163,9 @@ impl Index {
             .map(|_| Some(((reader.text()?, reader.text()?), usize::try_from(reader.number()?).ok()?)))
             .collect();
         let garbage = usize::try_from(reader.number()?).ok()?;
-        let index =
-            Self { records: records?, references, text, patterns, sorts: sorts?, garbage, by_file: None };
+        let records = records?;
+        let warned = records.iter().filter(|record| record.warned).count();
+        let index = Self { records, references, text, patterns, sorts: sorts?, garbage, warned, by_file: None };
         Some((index, checksum))
     }
 }

@@ -6,6 +6,7 @@
 //! they lay well before the moment at which the build looked.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -186,16 +187,17 @@ impl Changes {
 
     /// Compares the files that there are with those that there were.
     pub fn between(were: &[Input], are: &[PathBuf], moment: Moment) -> Self {
-        let mut known: BTreeMap<&Path, &Input> = were.iter().map(|input| (&*input.path, input)).collect();
+        let mut known: BTreeMap<&OsStr, &Input> =
+            were.iter().map(|input| (input.path.as_os_str(), input)).collect();
         let mut changes = Self::default();
         let mut both = Vec::with_capacity(were.len());
         for path in are {
-            match known.remove(&**path) {
+            match known.remove(path.as_os_str()) {
                 Some(input) => both.push(input),
                 None => changes.changed.push(path.clone()),
             }
         }
-        changes.gone.extend(known.into_keys().map(Path::to_owned));
+        changes.gone.extend(known.into_values().map(|input| input.path.clone()));
         for (input, standing) in both.iter().zip(standings(&both, moment)) {
             match standing {
                 Standing::Same => {}

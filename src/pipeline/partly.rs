@@ -302,9 +302,7 @@ impl Partly<'_> {
         let fetched_keys: BTreeSet<u64> = fetched.iter().map(SecretInput::key).collect();
         state.secrets.retain(|s| !fetched_keys.contains(&s.key()) && !delta.secrets.contains(&s.key()));
         state.secrets.extend(fetched);
-        if state.warned > 0 || index.records().iter().any(|record| record.warned) {
-            state.warned = index.records().iter().filter(|record| record.warned).count();
-        }
+        state.warned = index.warned();
         state.devices = reach.count;
         state.owned = held.owned();
         state.manifest = held.manifest_id()?;

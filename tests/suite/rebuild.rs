@@ -247,3 +247,13 @@ fn warnings_are_not_forgotten_when_their_phones_are_not_built_again() {
     let mended = build_with(&repository, "zq-env-1", &["build"]).expect(0);
     assert!(!mended.stderr.contains("warning"), "{}", mended.stderr);
 }
+
+#[test]
+fn the_lock_of_an_editor_is_no_file_of_the_inventory() {
+    let repository = repository();
+    let (_, [written, ..]) = build(&repository, &[]);
+    // Emacs: a link to nowhere, for as long as there are changes that were not saved.
+    std::os::unix::fs::symlink("me@desk.1:2", repository.path().join("inventory/.#all.yaml")).unwrap();
+    assert_eq!(build(&repository, &[]), (json!([]), [0, written, 0]));
+    build_with(&repository, "zq-env-1", &["check"]).expect(0);
+}
