@@ -133,18 +133,8 @@ pub(super) struct Build {
     /// Build the healthy devices and leave the others' old files alone
     #[arg(long)]
     pub keep_going: bool,
-    /// Tell what would be written and removed; change nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Wait for the disk before names change
-    #[arg(long)]
-    pub durable: bool,
-    /// Let the build remove many files, or all
-    #[arg(long)]
-    pub allow_removals: bool,
-    /// Overwrite files at planned paths that provc did not write
-    #[arg(long)]
-    pub adopt: bool,
+    #[command(flatten)]
+    pub writing: Writing,
     /// Also look whether out/ still is what the last build left, and repair what is not
     #[arg(long)]
     pub verify: bool,
@@ -174,13 +164,20 @@ pub(super) struct Merge {
     /// How many shards there are [default: as many as those that are found say]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub shards: Option<u16>,
+    #[command(flatten)]
+    pub writing: Writing,
+}
+
+/// How what is planned gets into the out directory: what both build and merge take.
+#[derive(Args, Debug)]
+pub(super) struct Writing {
     /// Tell what would be written and removed; change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Wait for the disk before names change
     #[arg(long)]
     pub durable: bool,
-    /// Let the merge remove many files, or all
+    /// Let many files be removed, or all
     #[arg(long)]
     pub allow_removals: bool,
     /// Overwrite files at planned paths that provc did not write

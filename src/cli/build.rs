@@ -33,10 +33,10 @@ pub(super) fn action(args: &Build, site: &Site) -> Action {
         output: output::Options {
             state: site.state.clone(),
             group: site.group.clone(),
-            dry_run: args.dry_run,
-            durable: args.durable,
-            adopt: args.adopt,
-            allow_removals: args.allow_removals,
+            dry_run: args.writing.dry_run,
+            durable: args.writing.durable,
+            adopt: args.writing.adopt,
+            allow_removals: args.writing.allow_removals,
             shard: args.shard,
             ..waiting(args.shard, &site.out)
         },

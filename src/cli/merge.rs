@@ -52,10 +52,10 @@ fn options(args: &Merge, site: &Site) -> output::Options {
         state: site.state.clone(),
         group: site.group.clone(),
         command: "provc merge".to_owned(),
-        dry_run: args.dry_run,
-        durable: args.durable,
-        adopt: args.adopt,
-        allow_removals: args.allow_removals,
+        dry_run: args.writing.dry_run,
+        durable: args.writing.durable,
+        adopt: args.writing.adopt,
+        allow_removals: args.writing.allow_removals,
         ..output::Options::new(&site.out)
     }
 }

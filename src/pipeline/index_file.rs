@@ -165,7 +165,8 @@ impl Index {
         let garbage = usize::try_from(reader.number()?).ok()?;
         let records = records?;
         let warned = records.iter().filter(|record| record.warned).count();
-        let index = Self { records, references, text, patterns, sorts: sorts?, garbage, warned, by_file: None };
+        let index =
+            Self { records, references, text, patterns, sorts: sorts?, garbage, warned, by_file: None };
         Some((index, checksum))
     }
 }
