@@ -209,20 +209,15 @@ impl Index {
         self.warned
     }
 
-    /// Puts what some files now define in the place of what they defined; `gone` are files that are no more.
-    /// What is known of devices that are still there stays. Nothing, and no use any more, if the index
-    /// became too large; that no two entries have one key was seen before.
-    pub fn replace(&mut self, files: &[(u32, &Summary)], gone: &[u32]) -> Option<()> {
-        let mut numbers: Vec<u32> =
-            files.iter().map(|(number, _)| *number).chain(gone.iter().copied()).collect();
-        numbers.sort_unstable();
-        let mut before: BTreeMap<u64, Record> =
-            self.of_files(&numbers).into_iter().map(|record| (record.key, *record)).collect();
+    /// Puts what some files now define in the place of what they defined; `gone` are files that are no more,
+    /// `removed` entries. What is known of devices that are still there stays. Nothing, and no use any more, if
+    /// the index became too large; that no two entries have one key was seen before.
+    pub fn replace(&mut self, files: &[(u32, &Summary)], gone: &[u32], removed: &[u64]) -> Option<()> {
         let mut new = Vec::new();
         for (number, summary) in files {
             for entry in &summary.entries {
                 let mut record = self.take_in(*number, entry)?;
-                match before.remove(&entry.key) {
+                match self.get(entry.key).copied() {
                     Some(old) => {
                         (record.sort, record.warned) = (old.sort, old.warned);
                         self.drop_of(&old, !record.patterned);
@@ -236,13 +231,13 @@ impl Index {
                 }
             }
         }
-        for old in before.values() {
+        for old in removed.iter().filter_map(|key| self.get(*key).copied()).collect::<Vec<_>>() {
             self.warned -= usize::from(old.warned).min(self.warned);
-            self.drop_of(old, true);
+            self.drop_of(&old, true);
             self.count(old.sort, false);
         }
-        if !before.is_empty() {
-            self.records.retain(|record| !before.contains_key(&record.key));
+        if !removed.is_empty() {
+            self.records.retain(|record| removed.binary_search(&record.key).is_err());
         }
         match new.as_slice() {
             [] => {}

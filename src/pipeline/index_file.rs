@@ -36,6 +36,8 @@ pub(super) struct Change {
     pub files: Vec<(u32, Summary)>,
     /// Files that are no more.
     pub gone: Vec<u32>,
+    /// The keys of entries that are no more, sorted.
+    pub removed: Vec<u64>,
     /// The plugins and models of the devices that were built.
     pub sorts: Sorts,
     /// Whether these have warnings.
@@ -59,7 +61,7 @@ impl Index {
     pub fn apply(&mut self, change: &Change) -> Option<()> {
         let files: Vec<(u32, &Summary)> =
             change.files.iter().map(|(number, summary)| (*number, summary)).collect();
-        self.replace(&files, &change.gone)?;
+        self.replace(&files, &change.gone, &change.removed)?;
         for (plugin, models) in &change.sorts {
             for (model, devices) in models {
                 self.set_sort(plugin, model, devices);

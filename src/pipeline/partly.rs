@@ -115,6 +115,7 @@ impl Partly<'_> {
                     .zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.summary)))
                     .collect(),
                 gone: self.delta.gone.clone(),
+                removed: reach.removed.clone(),
                 sorts: made.sorts,
                 warned: reach.devices.iter().map(|device| (*device, warned.contains(device))).collect(),
             };

@@ -21,6 +21,8 @@ pub(super) struct Reach {
     pub devices: Vec<u64>,
     /// MACs and ids of the devices that are gone.
     pub gone: Vec<String>,
+    /// The keys of all entries that are gone, sorted.
+    pub removed: Vec<u64>,
     /// How many devices there are.
     pub count: usize,
     /// The keys of all entries that these need, the devices themselves included, sorted.
@@ -80,6 +82,7 @@ struct Changed {
     /// Keys of names that devices have got.
     names: BTreeSet<u64>,
     gone: Vec<String>,
+    removed: Vec<u64>,
     new: usize,
     /// Whether it is something that every device starts from.
     everyone: bool,
@@ -103,6 +106,7 @@ impl Changed {
         }
         for record in before.into_values() {
             changed.note(was, record);
+            changed.removed.push(record.key);
             if record.is(EntryKind::Device) {
                 changed.gone.push(was.text(record).to_owned());
             }
@@ -191,7 +195,7 @@ pub(super) fn reach(
     let needed: Vec<u64> = needed;
     let files = needed.iter().filter_map(|key| view.get(*key)).map(|(_, record)| record.file).collect();
     let count = (count + changed.new).saturating_sub(changed.gone.len());
-    Some(Reach { devices, gone: changed.gone, count, needed, secrets, files })
+    Some(Reach { devices, gone: changed.gone, removed: changed.removed, count, needed, secrets, files })
 }
 
 /// Adds all that refers to some entries, directly or not, but devices; sorts them.

@@ -76,7 +76,7 @@ pub(super) struct PluginInput {
 /// and for whom is written.
 pub(super) fn circumstances(site: &Site, options: &Options) -> Digest {
     let program = std::env::current_exe().ok();
-    let program = program.map(|path| (Stat::of(&path), path));
+    let program = program.map(|path| (Stat::of(&path).map(Stat::of_program), path));
     let out = (&options.out, &options.state, &options.group);
     sha1(format!("{program:?} {} {site:?} {out:?}", env!("CARGO_PKG_VERSION")).as_bytes())
 }
