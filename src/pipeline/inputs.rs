@@ -24,7 +24,7 @@ pub(super) type Digest = [u8; 20];
 const GRAIN: Duration = Duration::from_secs(2);
 
 /// How many files are looked at before it pays to do so on several threads.
-const MANY: usize = 4096;
+const MANY: usize = 512;
 
 /// When a build began to look, in nanoseconds since 1970 less the grain of the clock.
 #[derive(Clone, Copy)]
