@@ -178,7 +178,11 @@ pub(super) fn explain(file: FileId, text: &str, error: &ScanError, open: Option<
         let help = "indent with spaces; YAML does not allow tabs there";
         return Diagnostic::error(codes::TAB_INDENTATION, "a tab is used to indent").at(tab).help(help);
     }
-    if info.contains("parsing a flow") {
+    // Right behind a bracket the parser looks for a value, and says so when the file ends there.
+    let ends_there = info.contains("did not find expected node content")
+        && open.is_some()
+        && context.rest_of_line().trim().is_empty();
+    if ends_there || info.contains("parsing a flow") {
         return in_brackets(&context, span, open);
     }
     let (span, words) = if info.contains("mapping values are not allowed") {
