@@ -88,7 +88,7 @@ fn a_bad_inventory_changes_nothing() {
 
     // A file that is no YAML at all, a file that is no text, a directory that is not there.
     repository.write("inventory/three.yaml", "devices: [\n");
-    build_refused(&repository, "PV0101");
+    build_refused(&repository, "PV0106");
     fs::write(repository.path().join("inventory/three.yaml"), b"x: \xff\n").unwrap();
     build_refused(&repository, "PV0103");
     refused(&repository, &mut command(repository.path(), &["build", "--inventory", "inventry"]), "PV0223");

@@ -459,7 +459,7 @@ fn programs_get_one_object_for_each_build() {
     repository.write("inventory/lines.yaml", &LINES.replace("Alice Martin", "Alice Durand"));
     watch.line("inventory/lines.yaml");
     repository.write("inventory/lines.yaml", "lines: {");
-    watch.line("PV0101");
+    watch.line("PV0106");
     let printed = watch.printed();
     let objects = printed.iter().filter(|line| line.starts_with('{'));
     let objects: Vec<serde_json::Value> = objects.map(|line| serde_json::from_str(line).unwrap()).collect();
