@@ -107,12 +107,7 @@ impl<'a> Entry<'a> {
 /// A verified table.
 pub(super) struct Table {
     bytes: Vec<u8>,
-    record_size: usize,
-    records: usize,
-    owners: usize,
-    entries: usize,
-    shares: usize,
-    text_at: usize,
+    layout: Layout,
     /// How many of the records before each are not sensitive.
     open: OnceLock<Vec<u32>>,
     /// Records by owner: where each owner's begin, and their indexes.
@@ -124,12 +119,7 @@ impl Table {
     pub(super) fn empty() -> Self {
         Self {
             bytes: Vec::new(),
-            record_size: RECORD,
-            records: 0,
-            owners: 0,
-            entries: 0,
-            shares: 0,
-            text_at: 0,
+            layout: Layout { record_size: RECORD, ..Layout::default() },
             open: OnceLock::new(),
             owned: OnceLock::new(),
         }
@@ -154,16 +144,7 @@ impl Table {
         if layout.record_size < RECORD || layout.size != size {
             return Err(BOUNDS);
         }
-        let table = Self {
-            record_size: layout.record_size,
-            records: layout.records,
-            owners: layout.owners,
-            entries: layout.entries,
-            shares: layout.shares,
-            text_at: layout.text_at,
-            bytes,
-            ..Self::empty()
-        };
+        let table = Self { layout, bytes, ..Self::empty() };
         table.check()?;
         Ok(table)
     }
@@ -177,7 +158,7 @@ impl Table {
     /// over bytes: as long as all of them are plain ASCII, there is no text to be made of any.
     fn check(&self) -> Result<(), &'static str> {
         const PATHS: &str = "it names impossible paths";
-        let text = self.bytes.get(self.text_at..self.text_end()).ok_or(BOUNDS)?;
+        let text = self.bytes.get(self.layout.text_at..self.text_end()).ok_or(BOUNDS)?;
         let plain = path::all_plain(text);
         let impossible = |path: &[u8]| {
             !(plain && path::is_plain_alone(path))
@@ -185,10 +166,10 @@ impl Table {
         };
         let rows = self.bytes.get(HEADER..self.owners_at()).ok_or(BOUNDS)?;
         let mut previous: &[u8] = b"";
-        for row in rows.chunks_exact(self.record_size) {
+        for row in rows.chunks_exact(self.layout.record_size) {
             let path = piece(text, u64_at(row, 0), u32_at(row, 8)).ok_or(BOUNDS)?;
             let (owner, flags) = u32_at(row, 12).zip(u32_at(row, 44)).ok_or(BOUNDS)?;
-            if owner as usize >= self.owners || flags & SHARED != 0 && self.shares == 0 {
+            if owner as usize >= self.layout.owners || flags & SHARED != 0 && self.layout.shares == 0 {
                 return Err(BOUNDS);
             }
             if impossible(path) || previous >= path {
@@ -197,7 +178,7 @@ impl Table {
             previous = path;
         }
         let names = self.bytes.get(self.owners_at()..self.shares_at()).ok_or(BOUNDS)?;
-        let (owners, entries) = names.split_at_checked(self.owners * ENTRY).ok_or(BOUNDS)?;
+        let (owners, entries) = names.split_at_checked(self.layout.owners * ENTRY).ok_or(BOUNDS)?;
         let mut previous: Option<(u32, &[u8])> = None;
         for row in owners.chunks_exact(ENTRY) {
             let kind =
@@ -219,8 +200,10 @@ impl Table {
             }
             previous = Some((kind, path));
         }
-        let in_bounds = |i| self.share(i).is_some_and(|(record, _)| record < self.records);
-        if !(0..self.shares).all(in_bounds) || !(0..self.shares).map(|i| self.share(i)).is_sorted() {
+        let in_bounds = |i| self.share(i).is_some_and(|(record, _)| record < self.layout.records);
+        if !(0..self.layout.shares).all(in_bounds)
+            || !(0..self.layout.shares).map(|i| self.share(i)).is_sorted()
+        {
             return Err(BOUNDS);
         }
         Ok(())
@@ -247,12 +230,12 @@ impl Table {
 
     /// How many files.
     pub(super) fn len(&self) -> usize {
-        self.records
+        self.layout.records
     }
 
     /// Where `path` is, or would be, among the records.
     pub(super) fn position(&self, path: &str) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.records);
+        let (mut low, mut high) = (0, self.layout.records);
         while low < high {
             let middle = low.midpoint(high);
             match self.path(middle).unwrap_or_default().cmp(path) {
@@ -273,7 +256,7 @@ impl Table {
     pub(super) fn open_before(&self, index: usize) -> usize {
         let open = self.open.get_or_init(|| {
             let mut sum = 0;
-            let each = (0..self.records).map(|i| {
+            let each = (0..self.layout.records).map(|i| {
                 let before = sum;
                 sum += u32::from(self.flags(i) & SENSITIVE == 0);
                 before
@@ -287,7 +270,7 @@ impl Table {
 
     /// The indexes of the files that `owner` has a claim to.
     pub(super) fn owned_by(&self, owner: OwnerRef<'_>) -> &[u32] {
-        let (mut low, mut high) = (0, self.owners);
+        let (mut low, mut high) = (0, self.layout.owners);
         while low < high {
             let middle = low.midpoint(high);
             if self.owner(middle).is_some_and(|found| found < owner) {
@@ -306,15 +289,15 @@ impl Table {
 
     fn by_owner(&self) -> (Vec<u32>, Vec<u32>) {
         let claims = || {
-            let firsts = (0..self.records).filter_map(|i| Some((self.owner_of(i)?, i as u32)));
-            let shares = (0..self.shares).filter_map(|i| {
+            let firsts = (0..self.layout.records).filter_map(|i| Some((self.owner_of(i)?, i as u32)));
+            let shares = (0..self.layout.shares).filter_map(|i| {
                 let share = self.share(i)?;
                 let first = self.owner_of(share.0)? == share.1;
                 (!first).then_some((share.1, share.0 as u32))
             });
             firsts.chain(shares)
         };
-        let mut starts = vec![0u32; self.owners + 1];
+        let mut starts = vec![0u32; self.layout.owners + 1];
         for (owner, _) in claims() {
             if let Some(count) = starts.get_mut(owner + 1) {
                 *count += 1;
@@ -339,8 +322,8 @@ impl Table {
 
     /// All owners of a shared record.
     pub(super) fn claims(&self, index: usize) -> Vec<Claim<'_>> {
-        let first = partition(self.shares, |i| self.share(i).is_some_and(|share| share.0 < index));
-        (first..self.shares)
+        let first = partition(self.layout.shares, |i| self.share(i).is_some_and(|share| share.0 < index));
+        (first..self.layout.shares)
             .map_while(|i| self.share(i).filter(|share| share.0 == index).zip(Some(i)))
             .filter_map(|((_, owner), i)| {
                 let flags = u32_at(&self.bytes, self.shares_at() + i * SHARE + 8)?;
@@ -351,12 +334,12 @@ impl Table {
 
     /// What it says beside its records.
     pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = Entry<'_>> {
-        (0..self.entries).filter_map(|i| self.entry(i))
+        (0..self.layout.entries).filter_map(|i| self.entry(i))
     }
 
     /// Whether it says so.
     pub(super) fn says(&self, wanted: Entry<'_>) -> bool {
-        let at = partition(self.entries, |i| self.entry(i).is_some_and(|found| found < wanted));
+        let at = partition(self.layout.entries, |i| self.entry(i).is_some_and(|found| found < wanted));
         self.entry(at) == Some(wanted)
     }
 
@@ -397,15 +380,15 @@ impl Table {
     }
 
     fn row(&self, index: usize) -> Option<&[u8]> {
-        if index >= self.records {
+        if index >= self.layout.records {
             return None;
         }
-        let at = HEADER + index * self.record_size;
+        let at = HEADER + index * self.layout.record_size;
         self.bytes.get(at..at + RECORD)
     }
 
     fn owner(&self, index: usize) -> Option<OwnerRef<'_>> {
-        if index >= self.owners {
+        if index >= self.layout.owners {
             return None;
         }
         let (kind, id) = self.named(self.owners_at() + index * ENTRY)?;
@@ -413,29 +396,29 @@ impl Table {
     }
 
     fn entry(&self, index: usize) -> Option<Entry<'_>> {
-        if index >= self.entries {
+        if index >= self.layout.entries {
             return None;
         }
-        let (kind, path) = self.named(self.owners_at() + (self.owners + index) * ENTRY)?;
+        let (kind, path) = self.named(self.owners_at() + (self.layout.owners + index) * ENTRY)?;
         Entry::from_parts(kind, path)
     }
 
     /// Indexes of record and owner.
     fn share(&self, index: usize) -> Option<(usize, usize)> {
-        if index >= self.shares {
+        if index >= self.layout.shares {
             return None;
         }
         let at = self.shares_at() + index * SHARE;
         let owner = u32_at(&self.bytes, at + 4)? as usize;
-        (owner < self.owners).then_some((u32_at(&self.bytes, at)? as usize, owner))
+        (owner < self.layout.owners).then_some((u32_at(&self.bytes, at)? as usize, owner))
     }
 
     fn owners_at(&self) -> usize {
-        HEADER + self.records * self.record_size
+        HEADER + self.layout.records * self.layout.record_size
     }
 
     fn shares_at(&self) -> usize {
-        self.owners_at() + (self.owners + self.entries) * ENTRY
+        self.owners_at() + (self.layout.owners + self.layout.entries) * ENTRY
     }
 
     fn text_end(&self) -> usize {
@@ -448,7 +431,7 @@ impl Table {
     }
 
     fn text(&self, offset: u64, length: u32) -> Option<&str> {
-        let text = self.bytes.get(self.text_at..self.text_end())?;
+        let text = self.bytes.get(self.layout.text_at..self.text_end())?;
         std::str::from_utf8(piece(text, Some(offset), Some(length))?).ok()
     }
 }
@@ -459,6 +442,7 @@ fn piece(text: &[u8], offset: Option<u64>, length: Option<u32>) -> Option<&[u8]>
 }
 
 /// Where the parts of a table are, as its header says.
+#[derive(Default)]
 struct Layout {
     record_size: usize,
     records: usize,

@@ -13,7 +13,7 @@ use crate::inventory::{Device, Entry, Identity, Resolver};
 use crate::plugin::associate::{AssociateError, Field, Query};
 use crate::plugin::codes;
 use crate::plugin::templates::Loader;
-use crate::plugin::{Choice, Plugin, PluginSet, Protocol, Templates};
+use crate::plugin::{Choice, Plugin, PluginSet, Templates};
 use crate::render;
 
 /// The plugin for every kind of device that there is.
@@ -38,7 +38,7 @@ impl Choices {
                 a
             });
         let choose = |kind: Identity| {
-            let choice = plugins.associate(&query(&kind));
+            let choice = plugins.associate(&Query::from(&kind));
             (kind, choice)
         };
         Self { by_kind: kinds.into_iter().map(choose).collect(), incomplete: plugins.has_mistakes() }
@@ -113,18 +113,4 @@ pub(super) fn templates<'p>(
     let templates = Loader::default().load(&plugins, &render::shapes(), sources, out);
     let named = plugins.iter().map(|plugin| plugin.id().to_owned()).zip(templates);
     known.extend(named.filter_map(|(id, templates)| Some((id, templates?))));
-}
-
-fn query(kind: &Identity) -> Query<'_> {
-    Query {
-        vendor: kind.vendor.as_deref(),
-        model: kind.model.as_deref(),
-        firmware: kind.firmware.as_deref(),
-        plugin: kind.plugin.as_deref(),
-        protocol: match kind.protocol.as_deref() {
-            Some("sip") => Some(Protocol::Sip),
-            Some("sccp") => Some(Protocol::Sccp),
-            _ => None,
-        },
-    }
 }

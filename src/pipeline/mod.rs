@@ -166,8 +166,8 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
         }
         Action::Check => None,
     };
-    let mut inputs = building.map(|_| Inputs::begin(site));
     let moment = Moment::now();
+    let mut inputs = building.map(|_| Inputs::begin(site, moment));
     let found = inventory::find(&site.inventory, &mut out);
     let parsed = memory.parse(&found.files, building.is_some(), moment, &mut out);
     if let Some(inputs) = &mut inputs {

@@ -37,8 +37,7 @@ pub(super) struct Built<'a> {
 
 impl Inputs {
     /// Looks at what will be read later: a change in between is then seen by the next build.
-    pub fn begin(site: &Site) -> Self {
-        let moment = Moment::now();
+    pub fn begin(site: &Site, moment: Moment) -> Self {
         let statics = static_files(site).iter().map(|path| Input::look_only(path, moment)).collect();
         Self { moment, statics, files: Vec::new(), index: None }
     }

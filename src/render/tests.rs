@@ -85,16 +85,9 @@ fn contexts(inventory: &str) -> Contexts {
     let mut devices = Vec::new();
     for entry in &inventory.devices {
         let device = resolver.device(entry, &mut out);
-        let identity = device.identity();
-        let query = Query {
-            vendor: identity.vendor.as_deref(),
-            model: identity.model.as_deref(),
-            firmware: identity.firmware.as_deref(),
-            plugin: identity.plugin.as_deref(),
-            protocol: None,
-        };
-        let choice =
-            plugins.associate(&query).unwrap_or_else(|error| panic!("{}", error.diagnostic().message));
+        let choice = plugins
+            .associate(&Query::from(&device.identity()))
+            .unwrap_or_else(|error| panic!("{}", error.diagnostic().message));
         let plugin = &choice.plugin;
         let mut maker =
             Maker { secrets: &secrets, options: &options, plugin, cache: &mut cache, out: &mut out };

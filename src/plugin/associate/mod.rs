@@ -19,6 +19,7 @@ pub use error::{AssociateError, Field};
 use super::manifest::{Model, Protocol};
 use super::set::{Plugin, PluginSet};
 use super::version::Version;
+use crate::inventory::Identity;
 
 /// What is known of a device. Vendors and models compare without case, blanks and hyphens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,22 @@ pub struct Query<'q> {
     pub plugin: Option<&'q str>,
     /// The protocol that the inventory asks for.
     pub protocol: Option<Protocol>,
+}
+
+impl<'q> From<&'q Identity> for Query<'q> {
+    fn from(kind: &'q Identity) -> Self {
+        Self {
+            vendor: kind.vendor.as_deref(),
+            model: kind.model.as_deref(),
+            firmware: kind.firmware.as_deref(),
+            plugin: kind.plugin.as_deref(),
+            protocol: match kind.protocol.as_deref() {
+                Some("sip") => Some(Protocol::Sip),
+                Some("sccp") => Some(Protocol::Sccp),
+                _ => None,
+            },
+        }
+    }
 }
 
 /// How well a plugin fits a device. Ordered: better is less.

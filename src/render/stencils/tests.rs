@@ -87,15 +87,7 @@ impl Site {
     }
 
     fn choice(&self, device: &Device) -> Option<Choice> {
-        let identity = device.identity();
-        let query = Query {
-            vendor: identity.vendor.as_deref(),
-            model: identity.model.as_deref(),
-            firmware: identity.firmware.as_deref(),
-            plugin: identity.plugin.as_deref(),
-            protocol: None,
-        };
-        self.plugins.associate(&query).ok()
+        self.plugins.associate(&Query::from(&device.identity())).ok()
     }
 
     /// Renders devices one after the other with stencils, and each by itself, and compares files and

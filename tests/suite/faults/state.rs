@@ -121,15 +121,21 @@ fn holds(place: &Place, clean: &Shape, done: &[String]) {
     place.nothing_is_left();
 }
 
-#[test]
-fn damage_to_any_file_of_the_state_never_removes_what_is_not_provcs() {
-    let mut place = Place::new(40);
+/// A built place with files in out/ that are not provc's.
+fn with_foreign_files() -> Place {
+    let place = Place::new(40);
     place.built(&[]);
     for name in FOREIGN {
         let path = place.out().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, name).unwrap();
     }
+    place
+}
+
+#[test]
+fn damage_to_any_file_of_the_state_never_removes_what_is_not_provcs() {
+    let mut place = with_foreign_files();
     let mut older = contents(&place.state());
     for round in 0..rounds(12) {
         let before = contents(&place.state());
@@ -158,13 +164,7 @@ fn damage_to_any_file_of_the_state_never_removes_what_is_not_provcs() {
 
 #[test]
 fn the_state_as_it_was_some_builds_ago() {
-    let mut place = Place::new(40);
-    place.built(&[]);
-    for name in FOREIGN {
-        let path = place.out().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, name).unwrap();
-    }
+    let mut place = with_foreign_files();
     for _ in 0..rounds(3) {
         let state = place.state();
         let before = contents(&state);
