@@ -75,6 +75,10 @@ fn read(log: &Path) -> Vec<Call> {
         else {
             continue;
         };
+        // A thread that ends while strace looks at it: `??? ( <detached ...>`.
+        if name == "???" {
+            continue;
+        }
         let number = numbers.entry((thread.to_owned(), name.to_owned())).or_default();
         *number += 1;
         let failed = arguments.contains(") = -1 ") || arguments.contains(")  = -1 ");
