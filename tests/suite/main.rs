@@ -34,3 +34,4 @@ mod support;
 mod tree;
 mod watch;
 mod xml;
+mod zones;
