@@ -95,7 +95,7 @@ fn moment(date: &str, time: &str) -> Result<Moment, String> {
 
 fn read_dect(text: &str) -> Result<Clock, String> {
     let root = Element::parse(text);
-    let settings = root.only("global");
+    let settings = root.only("phone-settings");
     if setting(settings, "timezone_by_country_region")? != "off" {
         return Err("the base takes its zone from its country".to_owned());
     }
