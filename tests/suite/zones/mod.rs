@@ -8,6 +8,7 @@
 
 mod digium;
 mod iana;
+mod polycom;
 mod rule;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use crate::support::Repository;
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
+    polycom::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
