@@ -26,7 +26,8 @@ const fn case(plugin: &'static str, model: &'static str) -> Case {
 
 fn read(text: &str) -> Result<Clock, String> {
     let config = Element::parse(text);
-    let get = |name: &str| number(config.get(&format!("tcpIpApp.sntp.{name}"))).map_err(|e| format!("{name}: {e}"));
+    let get =
+        |name: &str| number(config.get(&format!("tcpIpApp.sntp.{name}"))).map_err(|e| format!("{name}: {e}"));
     if get("gmtOffset.overrideDHCP")? != 1 {
         return Err("an offset from DHCP goes first".to_owned());
     }
