@@ -10,6 +10,7 @@ mod digium;
 mod iana;
 mod polycom;
 mod rule;
+mod snom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -24,6 +25,7 @@ use crate::support::Repository;
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
     polycom::CASES,
+    snom::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
