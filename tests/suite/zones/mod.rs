@@ -6,6 +6,7 @@
 //! and a test that hands them to [`every_zone`]. Its cases stand in [`FAMILIES`], so that a version without
 //! one is noticed.
 
+mod aastra;
 mod digium;
 mod iana;
 mod rule;
@@ -21,7 +22,8 @@ use crate::support::Repository;
 
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
-    digium::CASES, //
+    aastra::CASES,
+    digium::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
