@@ -8,6 +8,7 @@
 
 mod aastra;
 mod digium;
+mod fanvil;
 mod iana;
 mod rule;
 
@@ -24,6 +25,7 @@ use crate::support::Repository;
 const FAMILIES: &[&[Case]] = &[
     aastra::CASES,
     digium::CASES,
+    fanvil::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
