@@ -11,6 +11,7 @@ mod digium;
 mod fanvil;
 mod iana;
 mod rule;
+mod snom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -26,6 +27,7 @@ const FAMILIES: &[&[Case]] = &[
     aastra::CASES,
     digium::CASES,
     fanvil::CASES,
+    snom::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
