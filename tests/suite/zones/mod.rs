@@ -10,6 +10,7 @@ mod aastra;
 mod digium;
 mod fanvil;
 mod iana;
+mod polycom;
 mod rule;
 mod snom;
 
@@ -27,6 +28,7 @@ const FAMILIES: &[&[Case]] = &[
     aastra::CASES,
     digium::CASES,
     fanvil::CASES,
+    polycom::CASES,
     snom::CASES,
 ];
 
