@@ -17,7 +17,13 @@ pub const CASES: &[Case] = &[
     case("fanvil-2.14.0", "X2"),
     case("fanvil-2.16.10", "W610W"),
     // The list knows full hours from 12 to the west to 12 to the east.
-    Case { plugin: "fanvil-2.3", model: "C58", file: "Fanvil/{mac}.cfg", refused: LIST_REFUSES, read: listed },
+    Case {
+        plugin: "fanvil-2.3",
+        model: "C58",
+        file: "Fanvil/{mac}.cfg",
+        refused: LIST_REFUSES,
+        read: listed,
+    },
 ];
 
 /// Zones of half hours and of 13 and 14 hours, and the three of [`case`].
