@@ -24,7 +24,13 @@ use self::rule::Rule;
 use crate::support::Repository;
 
 /// All readers. A family adds a line.
-const FAMILIES: &[&[Case]] = &[aastra::CASES, digium::CASES, fanvil::CASES, polycom::CASES, snom::CASES];
+const FAMILIES: &[&[Case]] = &[
+    aastra::CASES, //
+    digium::CASES,
+    fanvil::CASES,
+    polycom::CASES,
+    snom::CASES,
+];
 
 /// Versions that need no reader, each with the reason.
 const WITHOUT_CLOCK: &[(&str, &str)] = &[];
