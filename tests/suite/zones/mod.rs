@@ -7,6 +7,7 @@
 //! one is noticed.
 
 mod digium;
+mod grandstream;
 mod iana;
 mod rule;
 
@@ -22,6 +23,7 @@ use crate::support::Repository;
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
+    grandstream::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
