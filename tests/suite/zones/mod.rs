@@ -10,6 +10,7 @@ mod digium;
 mod grandstream;
 mod iana;
 mod rule;
+mod snom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -24,6 +25,7 @@ use crate::support::Repository;
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
     grandstream::CASES,
+    snom::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
