@@ -9,6 +9,7 @@
 mod digium;
 mod grandstream;
 mod iana;
+mod polycom;
 mod rule;
 mod snom;
 
@@ -25,6 +26,7 @@ use crate::support::Repository;
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
     grandstream::CASES,
+    polycom::CASES,
     snom::CASES,
 ];
 
