@@ -9,6 +9,7 @@
 mod aastra;
 mod digium;
 mod fanvil;
+mod grandstream;
 mod iana;
 mod polycom;
 mod rule;
@@ -28,6 +29,7 @@ const FAMILIES: &[&[Case]] = &[
     aastra::CASES, //
     digium::CASES,
     fanvil::CASES,
+    grandstream::CASES,
     polycom::CASES,
     snom::CASES,
 ];
