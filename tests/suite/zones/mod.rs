@@ -6,7 +6,10 @@
 //! and a test that hands them to [`every_zone`]. Its cases stand in [`FAMILIES`], so that a version without
 //! one is noticed.
 
+mod aastra;
 mod digium;
+mod fanvil;
+mod grandstream;
 mod iana;
 mod polycom;
 mod rule;
@@ -23,7 +26,10 @@ use crate::support::Repository;
 
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
-    digium::CASES, //
+    aastra::CASES, //
+    digium::CASES,
+    fanvil::CASES,
+    grandstream::CASES,
     polycom::CASES,
     snom::CASES,
 ];
