@@ -48,7 +48,7 @@ fn main() {
     let directory = std::env::args().skip(1).map(PathBuf::from).find(|path| path.is_dir());
     let plugins = directory.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins"));
     let (mut sources, mut out) = <_>::default();
-    let set = provc::plugin::PluginSet::load(&[plugins.clone()], None, &mut sources, &mut out);
+    let set = provc::plugin::PluginSet::load(std::slice::from_ref(&plugins), None, &mut sources, &mut out);
 
     println!("{phones} phones of each version, one thread");
     println!(
