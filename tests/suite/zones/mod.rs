@@ -6,6 +6,8 @@
 //! and a test that hands them to [`every_zone`]. Its cases stand in [`FAMILIES`], so that a version without
 //! one is noticed.
 
+mod cisco_mpp;
+mod cisco_spa;
 mod digium;
 mod iana;
 mod rule;
@@ -21,11 +23,14 @@ use crate::support::Repository;
 
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
+    cisco_mpp::CASES,
+    cisco_spa::CASES,
     digium::CASES, //
 ];
 
 /// Versions that need no reader, each with the reason.
-const WITHOUT_CLOCK: &[(&str, &str)] = &[];
+const WITHOUT_CLOCK: &[(&str, &str)] =
+    &[("cisco_spa-1.2.2", "the ATA190 takes names of zones that only Cisco's own servers know")];
 
 /// One syntax of a time zone in the files of one version.
 pub struct Case {
