@@ -14,9 +14,9 @@ pub const CASES: &[Case] = &[
     phone("cisco_spa-5.2.12", "SPA2102"),
     phone("cisco_spa-6.1.11", "SPA8000"),
     // Codes for a few places, with three kinds of summer time.
-    router("cisco_spa-1.3.5p", "SPA112", 0),
+    router("cisco_spa-1.3.5p", "SPA112", 65),
     // Codes for most whole hours and few others; summer time has a rule.
-    router("cisco_spa-11.1.0", "ATA191", 0),
+    router("cisco_spa-11.1.0", "ATA191", 28),
 ];
 
 /// What `Time_Zone` may be beside whole hours from -12 to +13; Greenwich is `GMT` alone.
