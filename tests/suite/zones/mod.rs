@@ -11,6 +11,7 @@ mod cisco_spa;
 mod digium;
 mod iana;
 mod rule;
+mod snom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -26,6 +27,7 @@ const FAMILIES: &[&[Case]] = &[
     cisco_mpp::CASES,
     cisco_spa::CASES,
     digium::CASES, //
+    snom::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
