@@ -10,6 +10,7 @@ mod cisco_mpp;
 mod cisco_spa;
 mod digium;
 mod iana;
+mod polycom;
 mod rule;
 mod snom;
 
@@ -27,6 +28,7 @@ const FAMILIES: &[&[Case]] = &[
     cisco_mpp::CASES,
     cisco_spa::CASES,
     digium::CASES, //
+    polycom::CASES,
     snom::CASES,
 ];
 
