@@ -4,9 +4,11 @@ mod args;
 mod build;
 pub mod codes;
 mod completions;
+mod identify;
 mod init;
 mod list;
 mod merge;
+mod plugins;
 mod print;
 mod progress;
 mod settings;
@@ -71,6 +73,7 @@ fn command(cli: &Cli) -> Status {
         Command::Merge(args) => merge::run(args, global, &printer),
         Command::Show(args) => show::run(args, global, &printer),
         Command::List => list::run(global, &printer),
+        Command::Identify(args) => identify::run(args, global, &printer),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -8,6 +8,7 @@ pub mod codes;
 mod embedded;
 pub mod filters;
 pub mod format;
+pub mod identify;
 mod layers;
 pub mod manifest;
 pub mod names;

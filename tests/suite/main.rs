@@ -15,6 +15,7 @@ mod docs;
 mod documentation;
 mod failures;
 mod faults;
+mod identify;
 mod incremental;
 mod keys;
 mod nasty;
