@@ -145,7 +145,11 @@ pub fn support(query: &Query<'_>, plugin: &Plugin) -> Option<Level> {
 
 fn level(firmware: Option<&Version>, listed: bool, plugin: &Plugin) -> Level {
     let rules = &plugin.manifest.associate;
-    let refused = |firmware| rules.refuse_firmware.as_ref().is_some_and(|refused| refused.matches(firmware));
+    // As for ordering, what stands before the generation is no part of the version.
+    let refused = |firmware: &Version| {
+        let version = Version::parse(rules.generation(firmware.as_str()).1);
+        rules.refuse_firmware.as_ref().is_some_and(|refused| refused.matches(&version))
+    };
     let Some(firmware) = firmware else { return if listed { Level::Probable } else { Level::Unknown } };
     if refused(firmware) {
         return Level::Improbable;

@@ -17,7 +17,7 @@ fn version(family: &str, firmware: &str, vendor: &str, models: &str, associate: 
 fn files() -> Vec<(String, String)> {
     let digium =
         "{aliases: {vendor: [Sangoma], model: {D6X: D65}}, refuse_firmware: '<1.0', generation: '^\\d+'}";
-    let yealink = "{generation: '^\\d+\\.(\\d+)', firmware_match: prefix}";
+    let yealink = "{generation: '^\\d+\\.(\\d+)', firmware_match: prefix, refuse_firmware: '<70'}";
     let bounds = "{refuse_firmware: '>=9'}";
     let mut files = vec![
         version("digium", "1.4.0.0", "Digium", "{D40: {lines: 2}, D70: {lines: 6}}", digium),
@@ -118,6 +118,11 @@ fn what_is_never_chosen_is_explained() {
         (
             query("Digium", "D40", "0.9"),
             "PV0605 Firmware: no plugin may be given to a phone with the firmware `0.9`; upgrade the phone, or correct `firmware`: digium-1.4.0.0 refuses <1.0, digium-2.2.1.8 refuses <1.0, digium-2.8.1 refuses <1.0",
+        ),
+        // The number of the model does not count here either.
+        (
+            query("Yealink", "T46S", "108.60.0.90"),
+            "PV0605 Firmware: no plugin may be given to a phone with the firmware `108.60.0.90`; upgrade the phone, or correct `firmware`: yealink-66.84 refuses <70, yealink-66.86 refuses <70",
         ),
         (
             query("Digium", "", ""),

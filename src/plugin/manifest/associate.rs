@@ -18,7 +18,7 @@ pub struct Rules {
     pub firmware_match: FirmwareMatch,
     /// Finds the part of a version that names the generation: its first group, else all it matches.
     pub generation: Option<Pattern>,
-    /// Versions it must not be given to.
+    /// Versions it must not be given to, counted from the generation on.
     pub refuse_firmware: Option<Requirement>,
     /// Other names of the vendor.
     pub vendor_aliases: Vec<String>,
