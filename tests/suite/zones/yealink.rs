@@ -5,13 +5,13 @@
 use super::rule::{Day, Dst, In, Moment, Rule};
 use super::{Case, Clock};
 
-/// All versions.
+/// All versions, with models of few keys, and a DECT base.
 pub const CASES: &[Case] = &[
-    case("yealink-2.73.0.50", "T28P"),
-    case("yealink-28.80.0.95", "T46G"),
-    case("yealink-66.81.0.110", "T46S"),
+    case("yealink-2.73.0.50", "T19P"),
+    case("yealink-28.80.0.95", "CP860"),
+    case("yealink-66.81.0.110", "T19P_E2"),
     case("yealink-66.83.0.35", "W60B"),
-    case("yealink-66.86.0.15", "T31P"),
+    case("yealink-66.86.0.15", "T30P"),
     case("yealink-96.87.0.15", "AX83H"),
 ];
 
