@@ -40,6 +40,11 @@ A batch has a JSON object on each line of stdin, and an answer for each on stdou
 Its keys are dhcp, http, tftp, user_agent, options, headers and mac; empty lines are passed over.
 Exit status: 0 done, also where nothing is known; 1 a plugin, or a line of a batch, has a mistake; 64 wrong usage.";
 
+const PLUGIN_TEST: &str = "\
+A case is an inventory FAMILY/VERSION/tests/CASE.yaml, and tests/CASE/ is the tree that it becomes, byte for byte
+and without a warning. Overrides of the site are not laid over the plugins.
+Exit status: 0 every case is as expected; 1 one is not, or there are none; 64 wrong usage.";
+
 /// What every command takes.
 #[derive(Args, Debug)]
 pub(super) struct Global {
@@ -84,6 +89,8 @@ pub(super) enum Format {
     Json,
     /// Annotations of a GitHub workflow (check and build).
     Github,
+    /// A page of documentation (plugin list).
+    Markdown,
 }
 
 /// When to use colour.
@@ -121,6 +128,9 @@ pub(super) enum Command {
     /// Tell who is asking, by what a phone says
     #[command(after_help = IDENTIFY)]
     Identify(Identify),
+    /// List plugins, or run their tests
+    #[command(subcommand)]
+    Plugin(Plugin),
     /// Print a completion script for a shell
     #[command(after_help = EXIT_STATUS)]
     Completions(Completions),
@@ -217,6 +227,34 @@ pub(super) struct Show {
     /// Tell for each value the file, line and column that it came from
     #[arg(long)]
     pub origin: bool,
+}
+
+/// What to do with plugins.
+#[derive(Subcommand, Debug)]
+pub(super) enum Plugin {
+    /// List the plugins with their models and what these can do
+    #[command(after_help = EXIT_STATUS)]
+    List(PluginList),
+    /// Run the tests that plugins bring along
+    #[command(after_help = PLUGIN_TEST)]
+    Test(PluginTest),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PluginList {
+    /// Families or plugins, instead of all
+    #[arg(value_name = "ID|FAMILY")]
+    pub names: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PluginTest {
+    /// Families or plugins, instead of all
+    #[arg(value_name = "ID|FAMILY")]
+    pub names: Vec<String>,
+    /// Write the expected files anew, for review
+    #[arg(long)]
+    pub bless: bool,
 }
 
 #[derive(Args, Debug)]

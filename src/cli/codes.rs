@@ -18,3 +18,7 @@ pub const CANNOT_START: Code = Code("PV0006");
 pub const BAD_REQUEST: Code = Code("PV0007");
 /// The sites have different plugins, and none of them is chosen.
 pub const SITE_NEEDED: Code = Code("PV0008");
+/// A command names a plugin or family that does not exist.
+pub const NO_SUCH_PLUGIN: Code = Code("PV0009");
+/// `plugin test` finds no tests.
+pub const NO_TESTS: Code = Code("PV0010");

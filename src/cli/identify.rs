@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::Status;
 use super::args::{Format, Global, Identify};
 use super::codes::BAD_REQUEST;
-use super::plugins;
+use super::plugin::load::{Loaded, load};
 use super::print::Printer;
 use crate::diagnostic::{Diagnostic, SourceMap, nearest};
 use crate::inventory::Mac;
@@ -23,7 +23,7 @@ const KEYS: &[&str] = &["dhcp", "http", "tftp", "user_agent", "options", "header
 
 /// Runs `identify`.
 pub(super) fn run(args: &Identify, global: &Global, printer: &Printer) -> Status {
-    let Some(set) = plugins::load(global, printer) else { return Status::Failed };
+    let Some(Loaded { set, .. }) = load(global, printer) else { return Status::Failed };
     let identifier = Identifier::new(&set);
     let done = if args.batch { batch(&identifier, printer) } else { once(args, &identifier, printer) };
     // Rules may be missing from a set with mistakes.

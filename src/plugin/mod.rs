@@ -15,13 +15,14 @@ pub mod names;
 mod requirement;
 pub mod scan;
 pub mod set;
+pub mod size;
 pub mod slots;
 pub mod source;
 pub mod templates;
 mod version;
 
 pub use associate::Choice;
-pub use manifest::{Bank, FileKind, FileSpec, Manifest, Model, ModelsOf, ModuleModel, Protocol};
+pub use manifest::{Bank, FileKind, FileSpec, Manifest, Model, ModelsOf, ModuleModel, Protocol, plugin_id};
 pub use requirement::{Firmware, FirmwareMatch, Requirement};
 pub use set::{Plugin, PluginSet};
 pub use slots::{Slot, key_slots};

@@ -9,6 +9,7 @@
 mod digium;
 mod iana;
 mod rule;
+mod snom;
 mod yealink;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use crate::support::Repository;
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
+    snom::CASES,
     yealink::CASES,
 ];
 
