@@ -158,7 +158,7 @@ fn level(firmware: Option<&Version>, listed: bool, plugin: &Plugin) -> Level {
         return Level::Unknown;
     }
     let own = &plugin.manifest.firmware.value;
-    if own.matches(firmware, rules.firmware_match) {
+    if own.matches(firmware, &rules.compared(firmware.as_str()), rules.firmware_match) {
         return Level::Exact;
     }
     let (theirs, ours) =
@@ -180,9 +180,8 @@ struct Candidate<'s> {
 impl<'s> Candidate<'s> {
     fn new(plugin: &'s Arc<Plugin>, model: usize, firmware: Option<&Version>) -> Self {
         let rules = &plugin.manifest.associate;
-        let compared = |text: &str| Version::parse(rules.generation(text).1);
-        let own = compared(plugin.manifest.firmware.value.reference().as_str());
-        let not_newer = firmware.is_some_and(|phone| own <= compared(phone.as_str()));
+        let own = rules.compared(plugin.manifest.firmware.value.reference().as_str());
+        let not_newer = firmware.is_some_and(|phone| own <= rules.compared(phone.as_str()));
         Self { plugin, model, level: level(firmware, true, plugin), not_newer, firmware: own }
     }
 
