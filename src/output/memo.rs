@@ -14,7 +14,7 @@ use super::Options;
 use super::errors::{Fault, system};
 use super::manifest::{Manifest, id_on_disk};
 use super::staging::{DIRECTORY, MARKER};
-use super::state::{Transaction, is_number, state_directory};
+use super::state::{Transaction, is_temporary, state_directory};
 use super::table::Kind;
 
 /// The manifest of the last build, kept in memory. A transaction that begins with it reads the manifest only
@@ -97,7 +97,7 @@ fn left_behind(state: &Path) -> bool {
         || there(MARKER)
         || [Kind::Journal, Kind::Manifest].iter().any(|kind| aside(state, kind.file()).exists())
         || fs::read_dir(state.join(DIRECTORY))
-            .is_ok_and(|entries| entries.flatten().any(|entry| is_number(&entry.file_name())))
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_temporary(&entry.file_name())))
 }
 
 /// Replaces a file of the state directory in one step.

@@ -24,6 +24,7 @@ mod compare;
 mod content;
 mod encode;
 mod errors;
+mod fresh;
 mod list;
 mod lock;
 mod manifest;
@@ -42,6 +43,7 @@ mod table;
 mod tree;
 mod update;
 mod verify;
+mod whole;
 
 #[cfg(test)]
 mod stop;

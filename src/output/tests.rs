@@ -21,6 +21,7 @@ mod random;
 mod refuse;
 mod shards;
 mod speed;
+mod whole;
 
 /// A repository with an out/.
 struct Site {

@@ -8,6 +8,7 @@
 
 mod digium;
 mod iana;
+mod polycom;
 mod rule;
 mod snom;
 mod yealink;
@@ -24,6 +25,7 @@ use crate::support::Repository;
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
+    polycom::CASES,
     snom::CASES,
     yealink::CASES,
 ];
