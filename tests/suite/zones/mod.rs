@@ -16,6 +16,7 @@ mod iana;
 mod polycom;
 mod rule;
 mod snom;
+mod yealink;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -36,6 +37,7 @@ const FAMILIES: &[&[Case]] = &[
     cisco_spa::CASES,
     polycom::CASES,
     snom::CASES,
+    yealink::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
