@@ -105,6 +105,8 @@ loadmodule "registrar.so"
 loadmodule "htable.so"
 loadmodule "auth.so"
 modparam("htable", "htable", "passwords=>size=4;")
+# A client keeps its own contact: one that names this server would have to be looked up again within calls.
+modparam("registrar", "gruu_enabled", 0)
 event_route[htable:mod-init] {{
 {passwords}}}
 request_route {{
