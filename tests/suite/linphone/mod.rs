@@ -7,7 +7,7 @@ mod kamailio;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use self::client::user;
 use self::kamailio::Kamailio;
@@ -15,18 +15,15 @@ use crate::servers::{self, USER};
 use crate::support::Repository;
 use crate::tree::is_root;
 
-/// Waits until this is true; for a minute at most, which a loaded machine may need.
+/// Waits until this is true; for a minute or more, which a loaded machine may need.
 fn poll(mut ready: impl FnMut() -> bool) -> bool {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if ready() {
-            return true;
+    (0..1200).any(|_| {
+        let is_ready = ready();
+        if !is_ready {
+            std::thread::sleep(Duration::from_millis(50));
         }
-        if Instant::now() > end {
-            return false;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+        is_ready
+    })
 }
 
 /// The end of a file, for messages.

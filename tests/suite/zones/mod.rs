@@ -6,11 +6,17 @@
 //! and a test that hands them to [`every_zone`]. Its cases stand in [`FAMILIES`], so that a version without
 //! one is noticed.
 
+mod aastra;
+mod cisco_mpp;
+mod cisco_spa;
 mod digium;
+mod fanvil;
+mod grandstream;
 mod iana;
 mod polycom;
 mod rule;
 mod snom;
+mod yealink;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -23,13 +29,20 @@ use crate::support::Repository;
 
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
-    digium::CASES, //
+    aastra::CASES, //
+    digium::CASES,
+    fanvil::CASES,
+    grandstream::CASES,
+    cisco_mpp::CASES,
+    cisco_spa::CASES,
     polycom::CASES,
     snom::CASES,
+    yealink::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
 const WITHOUT_CLOCK: &[(&str, &str)] = &[
+    ("cisco_spa-1.2.2", "the ATA190 takes names of zones that only Cisco's own servers know"),
     ("linphone-5.0.0", "a program that shows its computer's time"),
     ("linphone-5.4.0", "a program that shows its computer's time"),
 ];
