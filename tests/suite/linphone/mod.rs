@@ -63,9 +63,14 @@ devices:
     )
 }
 
-/// Changes the inventory, and not what is served.
-fn write(site: &Repository, text: &str) {
-    site.write("inventory/all.yaml", text);
+/// A repository whose files nginx may read.
+fn site() -> Repository {
+    let site = Repository::new(&[]);
+    fs::set_permissions(site.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    if is_root() {
+        site.write("provc.yaml", &format!("group: {USER}\n"));
+    }
+    site
 }
 
 fn build(site: &Repository) {
@@ -75,15 +80,11 @@ fn build(site: &Repository) {
 
 #[test]
 fn linphonec_registers_and_calls_with_what_is_rendered() {
-    let site = Repository::new(&[]);
+    let site = site();
     let place = site.path();
-    fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
-    if is_root() {
-        site.write("provc.yaml", &format!("group: {USER}\n"));
-    }
     let nginx = servers::nginx(place, &place.join("out"));
     let pbx = Kamailio::start(place, &[("alice-auth", ALICE), ("+3312", BOB)]);
-    write(&site, &inventory(nginx.port, pbx.port(), ALICE, BOB));
+    site.write("inventory/all.yaml", &inventory(nginx.port, pbx.port(), ALICE, BOB));
     build(&site);
     let users = [user(place, "alice", nginx.port), user(place, "bob", nginx.port)];
     let [mut alice, mut bob] = users.each_ref().map(client::User::start);
@@ -126,11 +127,16 @@ fn linphonec_registers_and_calls_with_what_is_rendered() {
     // The password is changed in the inventory and at the PBX: what was built before is refused.
     let (changed, both) = ("other & <secret>", "another");
     let pbx = pbx.restart(place, &[("alice-auth", changed), ("+3312", both)]);
-    write(&site, &inventory(nginx.port, pbx.port(), changed, both));
+    site.write("inventory/all.yaml", &inventory(nginx.port, pbx.port(), changed, both));
     let mut alice = users[0].start();
     assert!(poll(|| pbx.said().contains("PBX: refused alice as alice-auth")), "{}", pbx.said());
-    alice.ask("status register", "registered=-1");
-    alice.quit();
+    // It says so, or asks for the password, in place of which it would take any command: `quit` too.
+    let refused = poll(|| {
+        alice.tell("status register");
+        alice.said().contains("registered=-1") || alice.said().contains("Password for alice")
+    });
+    assert!(refused, "{}", alice.said());
+    drop(alice);
     assert!(!pbx.said().contains("registered alice"), "{}", pbx.said());
 
     // Built again it registers; so does one that has seen no refusal between.
@@ -141,6 +147,65 @@ fn linphonec_registers_and_calls_with_what_is_rendered() {
     }
     clients.into_iter().for_each(client::Client::quit);
     requests_are_known(&site);
+}
+
+/// What XML, the client's own file and SIP could read as more than text arrives as it is; accounts of lines that
+/// are gone go.
+#[test]
+fn values_arrive_whole_and_lines_that_are_gone_go() {
+    let site = site();
+    let nginx = servers::nginx(site.path(), &site.path().join("out"));
+    let inventory = |lines: &str| {
+        format!(
+            r##"site: {{http_url: "http://127.0.0.1:{}"}}
+profiles:
+  base:
+    sip: {{proxy: 127.0.0.1, register: false, realm: 'a"b<c>&d'}}
+    extra: {{linphone: {{sip.sip_port: -1, sip.sip_tcp_port: -1, sip.sip_tls_port: -1}}}}
+lines:
+  nasty:
+    username: 'user"/></entry>@evil.example;x=y'
+    auth_username: "auth' or '1'='1"
+    password: ' !"#$%&''()*+,-./09:;<=>?@AZ[\]^_`az{{|}}~'
+    display_name: 'Zoé "Z" \ <ünal> & fils 漢字 😀'
+  bob: {{username: bob, password: fake}}
+  carol: {{username: "+333", password: fake, sip: {{stun: "127.0.0.1:3478"}}}}
+devices: [{{id: nasty, vendor: Linphone, model: linphonec, lines: [{lines}]}}]
+"##,
+            nginx.port
+        )
+    };
+    let user = user(site.path(), "nasty", nginx.port);
+    site.write("inventory/all.yaml", &inventory("nasty, bob, carol"));
+    build(&site);
+    let mut client = user.start();
+    client.ask("proxy list", r#"identity: "+333" <sip:+333@127.0.0.1>"#);
+    client.quit();
+    let kept = user.file("linphonerc");
+    for entry in [
+        r#"username=user"/></entry>@evil.example;x=y"#,
+        "userid=auth' or '1'='1",
+        r##"passwd= !"#$%&'()*+,-./09:;<=>?@AZ[\]^_`az{|}~"##,
+        r#"realm=a"b<c>&d"#,
+        r#"reg_identity="Zoé \"Z\" \\ <ünal> & fils 漢字 😀" <sip:user%22%2F%3E%3C%2Fentry%3E%40evil.example%3Bx%3Dy@127.0.0.1>"#,
+        "nat_policy_ref=line-3",
+        "stun_server=127.0.0.1:3478",
+    ] {
+        assert!(kept.lines().any(|line| line == entry), "no {entry}: {kept}");
+    }
+
+    site.write("inventory/all.yaml", &inventory("carol"));
+    build(&site);
+    let mut client = user.start();
+    // It answers by what it knew until the new configuration arrives.
+    let alone = poll(|| {
+        client.tell("proxy list");
+        let said = client.said();
+        let list = said.rsplit("Proxy 0 ").next().unwrap_or_default();
+        list.contains("<sip:+333@127.0.0.1>") && !list.contains("Proxy 1")
+    });
+    assert!(alone, "{}", client.said());
+    client.quit();
 }
 
 /// The audio formats of a session description, in order: names, or numbers for those that need no name.
