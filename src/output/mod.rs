@@ -29,6 +29,7 @@ mod lock;
 mod manifest;
 mod memo;
 mod merge;
+mod pages;
 mod part;
 mod path;
 mod plan;

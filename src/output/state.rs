@@ -66,7 +66,7 @@ impl Transaction {
     pub fn begin(options: &Options) -> Result<Self, Fault> {
         match options.shard.filter(|_| !options.dry_run) {
             Some(shard) => Self::begin_apart(options, shard),
-            None => Self::start(options, None),
+            None => Self::start(options, None, false),
         }
     }
 
@@ -76,11 +76,22 @@ impl Transaction {
     pub fn begin_with(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
         match options.shard {
             Some(_) => Self::begin(options),
-            None => Self::start(options, Some(cache).filter(|_| !options.dry_run)),
+            None => Self::start(options, Some(cache).filter(|_| !options.dry_run), false),
         }
     }
 
-    fn start(options: &Options, cache: Option<&ManifestCache>) -> Result<Self, Fault> {
+    /// The same, for a commit of few owners' files ([`Scope::Only`]): of the manifest only what that asks for is
+    /// read, and only that is known to be sound. If any of it is not, the commit is refused.
+    ///
+    /// Errors: as [`Transaction::begin`].
+    pub fn begin_some(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
+        if options.dry_run || options.shard.is_some() {
+            return Self::begin(options);
+        }
+        Self::start(options, Some(cache), true)
+    }
+
+    fn start(options: &Options, cache: Option<&ManifestCache>, some: bool) -> Result<Self, Fault> {
         let state = state_directory(options)?;
         let group = options.group.as_deref().map(accounts::group).transpose()?;
         check_out(&options.out)?;
@@ -106,7 +117,10 @@ impl Transaction {
         transaction.made_root = made_root;
         transaction.lock = lock;
         let journal = transaction.journal()?;
-        match cache.map(|cache| cache.take(&transaction.state)).transpose()?.flatten() {
+        let some = some && journal.is_none();
+        let held = cache.map(|cache| cache.take(&transaction.state)).transpose()?.flatten();
+        let held = held.filter(|manifest| manifest.is_whole() || some && !manifest.is_overdue());
+        match held.or_else(|| some.then(|| Manifest::load_some(&transaction.state)).flatten()) {
             Some(manifest) => transaction.manifest = manifest,
             None => transaction.load(journal.is_some())?,
         }
@@ -308,7 +322,8 @@ impl Drop for Transaction {
         }
         // Nothing can be reported from here; what stays is cleared by the next build.
         let _ = self.clear();
-        if let Some(cache) = self.cache.take().filter(|_| self.trusted && (self.done || !self.begun)) {
+        let known = self.trusted && !self.manifest.is_damaged();
+        if let Some(cache) = self.cache.take().filter(|_| known && (self.done || !self.begun)) {
             cache.put(&self.state, std::mem::replace(&mut self.manifest, Manifest::empty()));
         }
         // Another shard may be at work in it.

@@ -107,7 +107,7 @@ impl Memory {
         let Some(options) = last.unsaved.take() else { return };
         // Another process may have built since; then its state is the right one.
         let options = Options { lock_wait: std::time::Duration::ZERO, ..options };
-        let Ok(transaction) = output::Transaction::begin_with(&options, &self.manifest) else { return };
+        let Ok(transaction) = output::Transaction::begin_some(&options, &self.manifest) else { return };
         if transaction.manifest_id() != Some(last.state.manifest) {
             return;
         }

@@ -59,15 +59,15 @@ impl Partly<'_> {
         let moment = self.delta.moment;
         let placing = self.memory.progress().placing();
         let output = Options { placing, ..self.output.clone() };
-        let transaction = Transaction::begin_with(&output, &self.memory.manifest).ok()?;
+        // A look at all files asks for all of the manifest.
+        let verify = matches!(self.action, Action::Build { verify: true, .. });
+        let begin = if verify { Transaction::begin_with } else { Transaction::begin_some };
+        let transaction = begin(&output, &self.memory.manifest).ok()?;
         // Another build may have come in between.
         if transaction.manifest_id() != Some(self.state.manifest) {
             return None;
         }
-        let wrong = match self.action {
-            Action::Build { verify: true, .. } => transaction.verify_standing().ok()?,
-            _ => BTreeSet::new(),
-        };
+        let wrong = if verify { transaction.verify_standing().ok()? } else { BTreeSet::new() };
         let mut out = Diagnostics::default();
         let mut parsed = self.memory.parse(&self.delta.files, true, moment, &mut out);
         if !out.is_empty() || parsed.iter().any(|parsed| parsed.file.incomplete) {
