@@ -140,11 +140,13 @@ impl Manifest {
 
     /// Takes in what partial builds wrote.
     fn absorb_all(&mut self, changes: &[u8]) {
+        let mut rest = changes;
         // A file that goes on from another manifest was left by a build that ended before it was removed.
-        if table::after(changes).is_some_and(|after| Some(after) != self.id) {
+        let first = Table::length(rest).and_then(|length| rest.get(..length));
+        let first = first.and_then(|first| Table::decode(Kind::Changes, first.to_vec()).ok());
+        if first.is_some_and(|first| Some(first.after()) != self.id) {
             return;
         }
-        let mut rest = changes;
         while !rest.is_empty() {
             let piece = Table::length(rest).and_then(|length| rest.split_at_checked(length));
             let change = piece.and_then(|(piece, after)| {
