@@ -147,6 +147,7 @@ impl Memory {
         } else {
             write(&mut last, held);
         }
+        last.index = last.index.filter(|(index, _)| !index.is_partial());
         self.last = Some(last);
     }
 

@@ -4,10 +4,12 @@
 
 mod choose;
 mod collect;
+mod difference;
 mod fingerprint;
 mod incremental;
 mod index;
 mod index_file;
+mod index_part;
 mod inputs;
 mod keyed;
 mod load;

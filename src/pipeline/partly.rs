@@ -8,13 +8,15 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::choose;
+use super::difference::{Difference, numbers};
 use super::incremental::{Delta, standing_warnings};
 use super::index::{Index, Record, Sorts};
 use super::index_file::{Change, OnDisk};
+use super::index_part::Part;
 use super::inputs::Input;
 use super::keyed::SecretInput;
 use super::memory::{Memory, Parsed, Plugins, static_files};
-use super::reach::{Reach, reach};
+use super::reach::{Beyond, Reach, reach};
 use super::remember::{plugin_inputs, secret_inputs, warned};
 use super::state::{InventoryFile, State};
 use super::{Action, Choices, Loaded, Phase, Report, Site, Work, check_extra, finish, statics};
@@ -54,8 +56,9 @@ struct Tools<'t> {
 }
 
 impl Partly<'_> {
-    /// Builds and commits. What comes back is to be kept under the lock that comes with it.
-    pub fn build(mut self, index: &mut Index, disk: &mut OnDisk) -> Option<(Report, State, Committed)> {
+    /// Builds and commits. What comes back is to be kept under the lock that comes with it. `held` is the index,
+    /// if it is known; afterwards it is, as far as it was needed.
+    pub fn build(mut self, held: &mut Option<(Index, OnDisk)>) -> Option<(Report, State, Committed)> {
         let moment = self.delta.moment;
         let placing = self.memory.progress().placing();
         let output = Options { placing, ..self.output.clone() };
@@ -74,7 +77,8 @@ impl Partly<'_> {
             return None;
         }
         let numbers = self.numbers(&parsed);
-        let reach = self.reach(index, &summaries(&numbers, &parsed), &wrong)?;
+        let (difference, reach) = self.reach(held, &summaries(&numbers, &parsed), &wrong)?;
+        let (index, disk) = held.as_mut()?;
         // With most of the work to be done, doing all of it is simpler; and what removes the last device
         // needs more looking at.
         if reach.count == 0 || reach.devices.len() * 2 > reach.count {
@@ -108,18 +112,15 @@ impl Partly<'_> {
             let done = transaction.commit_and_hold(made.staged, &scope);
             let held = finish(done, self.action, &mut report, &mut problems)?;
             report.unchanged = held.owned().saturating_sub(report.written.len());
-            let change = Change {
-                files: numbers
-                    .iter()
-                    .copied()
-                    .zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.summary)))
-                    .collect(),
+            let mut change = Change {
+                files: difference.entries,
                 gone: self.delta.gone.clone(),
                 removed: reach.removed.clone(),
                 sorts: made.sorts,
                 warned: reach.devices.iter().map(|device| (*device, warned.contains(device))).collect(),
+                ..Change::default()
             };
-            index.apply(&change)?;
+            index.make(&mut change)?;
             disk.note(&change);
             self.state.plugins = plugin_inputs(index, &plugins);
             report.ok = true;
@@ -152,7 +153,46 @@ impl Partly<'_> {
         parsed.iter().map(&mut number).collect()
     }
 
-    fn reach(&self, index: &Index, files: &[(u32, &Summary)], wrong: &BTreeSet<Owner>) -> Option<Reach> {
+    /// What is different, and whom it reaches; of the index as little is read as will do.
+    fn reach(
+        &self,
+        held: &mut Option<(Index, OnDisk)>,
+        files: &[(u32, &Summary)],
+        wrong: &BTreeSet<Owner>,
+    ) -> Option<(Difference, Reach)> {
+        let numbers = numbers(files, &self.delta.gone);
+        // For one build; whoever will make more of them has all in memory.
+        if held.is_none() && !self.memory.lasting {
+            let part = Part::open(self.output, self.state.index);
+            if let Some((difference, found)) = part.and_then(|part| {
+                let difference = Difference::new(files, &self.delta.gone, &part.listed(&numbers)?)?;
+                let found = part.index(&difference)?;
+                Some((difference, found))
+            }) {
+                match self.reach_in(&found.0, &difference, wrong) {
+                    Err(Beyond::Index) => {}
+                    found_out => {
+                        *held = Some(found);
+                        return Some((difference, found_out.ok()?));
+                    }
+                }
+            }
+        }
+        if held.is_none() {
+            *held = Index::load(self.output, self.state.index);
+        }
+        let (index, _) = held.as_ref()?;
+        let difference = Difference::new(files, &self.delta.gone, &index.listed(&numbers))?;
+        let reach = self.reach_in(index, &difference, wrong).ok()?;
+        Some((difference, reach))
+    }
+
+    fn reach_in(
+        &self,
+        index: &Index,
+        difference: &Difference,
+        wrong: &BTreeSet<Owner>,
+    ) -> Result<Reach, Beyond> {
         let of_device = |owner: &Owner| match owner {
             Owner::Device(id) => Some(key(EntryKind::Device, id)),
             _ => None,
@@ -164,7 +204,7 @@ impl Partly<'_> {
         };
         let also =
             (!repair.is_empty() || !plugins.is_empty()).then_some(&also as &(dyn Fn(&Record) -> bool + Sync));
-        reach(index, (files, &self.delta.gone), &self.delta.secrets, also, self.state.devices)
+        reach(index, difference, &self.delta.secrets, also, self.state.devices)
     }
 
     /// The inventory that the reached devices need, and nothing else. `None` if a file is not what it was.

@@ -70,12 +70,12 @@ impl Inputs {
             return;
         };
         let warned = warned(built.warnings);
-        let made = Change {
+        let mut made = Change {
             sorts: built.all.made.clone(),
             warned: warned.iter().map(|device| (*device, true)).collect(),
             ..Change::default()
         };
-        if index.apply(&made).is_none() {
+        if index.make(&mut made).is_none() {
             return;
         }
         let state = State {
