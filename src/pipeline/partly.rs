@@ -24,8 +24,13 @@ use crate::diagnostic::Diagnostics;
 use crate::inventory::summary::{EntryKind, Summary, key};
 use crate::inventory::{self, File, Found, Inventory, Resolver};
 use crate::output::{Committed, Failed, Options, Owner, Scope, Staged, Transaction};
-use crate::plugin::Templates;
+use crate::plugin::templates::Loader;
+use crate::plugin::{Plugin, Templates};
 use crate::render::{Renderer, Used};
+
+/// So many devices are rendered in less time than it takes to find out what templates do with texts, by which
+/// one file could be made of another ([`crate::render`]).
+const FEW: usize = 32;
 
 /// A build of some devices.
 pub(super) struct Partly<'a> {
@@ -264,9 +269,17 @@ impl Partly<'_> {
         let shared = !self.delta.plugins.is_empty()
             || wrong.iter().any(|owner| matches!(owner, Owner::Plugin(_)))
             || !after.iter().eq(index.sorts_in_use());
-        choices.templates(&mut tools.templates, &mut loaded.sources, &mut out);
+        let (templates, sources) = (&mut tools.templates, &mut loaded.sources);
+        if self.memory.lasting || shared || devices.len() > FEW {
+            choices.templates(templates, sources, &mut out);
+        } else {
+            let proven = |plugin: &&Arc<Plugin>| self.state.plugins.iter().any(|known| known.id == plugin.id());
+            let (proven, new): (Vec<_>, Vec<_>) = choices.plugins().partition(proven);
+            choose::templates(proven.into_iter(), Loader::of_proven(), templates, sources, &mut out);
+            choose::templates(new.into_iter(), Loader::default(), templates, sources, &mut out);
+        }
         if shared {
-            choose::templates(used.plugins(), &mut tools.templates, &mut loaded.sources, &mut out);
+            choose::templates(used.plugins(), Loader::default(), templates, sources, &mut out);
         }
 
         let progress = Arc::clone(self.memory.progress());
