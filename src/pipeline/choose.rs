@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::index::Sort;
 use crate::diagnostic::{Code, Diagnostics, SourceMap};
 use crate::inventory::{Device, Entry, Identity, Resolver};
 use crate::plugin::associate::{AssociateError, Field, Query};
@@ -76,6 +77,12 @@ impl Choices {
                 None
             }
         }
+    }
+
+    /// Plugin and model of every kind of device that has them.
+    pub fn sorts(&self) -> impl Iterator<Item = (&Identity, Sort)> {
+        let of = |choice: &Choice| (choice.plugin.id().to_owned(), choice.model().name.clone());
+        self.by_kind.iter().filter_map(move |(kind, choice)| Some((kind, of(choice.as_ref().ok()?))))
     }
 
     /// Plugin and model of a kind of device, if there is one for it.

@@ -10,22 +10,22 @@ use std::sync::{Arc, Mutex};
 use super::choose;
 use super::difference::{Difference, numbers};
 use super::incremental::{Delta, standing_warnings};
-use super::index::{Index, Record, Sorts};
+use super::index::{Index, Record, Sort, Sorts};
 use super::index_file::{Change, OnDisk};
 use super::index_part::Part;
 use super::inputs::Input;
 use super::keyed::SecretInput;
 use super::memory::{Memory, Parsed, Plugins, static_files};
 use super::reach::{Beyond, Reach, reach};
-use super::remember::{plugin_inputs, secret_inputs, warned};
-use super::state::{InventoryFile, State};
+use super::remember::{known, plugin_inputs, secret_inputs, warned};
+use super::state::{InventoryFile, Known, State};
 use super::{Action, Choices, Loaded, Phase, Report, Site, Work, check_extra, finish, statics};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::summary::{EntryKind, Summary, key};
 use crate::inventory::{self, File, Found, Inventory, Resolver};
 use crate::output::{Committed, Failed, Options, Owner, Scope, Staged, Transaction};
 use crate::plugin::templates::Loader;
-use crate::plugin::{Plugin, Templates};
+use crate::plugin::{Plugin, PluginSet, Templates};
 use crate::render::{Renderer, Used};
 
 /// So many devices are rendered in less time than it takes to find out what templates do with texts, by which
@@ -48,6 +48,8 @@ struct Made {
     staged: Vec<Staged>,
     owners: BTreeSet<Owner>,
     sorts: Sorts,
+    /// What is known of all plugins from now on.
+    known: Option<Known>,
     warnings: Diagnostics,
 }
 
@@ -58,6 +60,8 @@ struct Tools<'t> {
     transaction: &'t Transaction,
     /// Owners of files in out/ that are not what they should be.
     wrong: BTreeSet<Owner>,
+    /// Plugin and model of the devices, if only these plugins were loaded.
+    foretold: Option<Sorts>,
 }
 
 impl Partly<'_> {
@@ -92,15 +96,18 @@ impl Partly<'_> {
         let files =
             numbers.iter().copied().zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.file))).collect();
         let inventory = self.inventory(&reach, files)?;
-        let Plugins { files: plugin_files, set, templates } =
-            self.memory.load_plugins(self.site, moment, &mut out);
+        let foretold = self.foretold(index, &inventory, &reach).filter(|_| wrong.is_empty());
+        let Plugins { files: plugin_files, set, templates } = match &foretold {
+            Some(sorts) => self.load_some(sorts, &mut out),
+            None => self.memory.load_plugins(self.site, moment, &mut out),
+        };
         let loaded = Loaded {
             sources: std::mem::take(&mut self.memory.sources),
             inventory,
             plugins: set,
             secrets: std::mem::take(&mut self.memory.secrets),
         };
-        let mut tools = Tools { loaded, templates, transaction: &transaction, wrong };
+        let mut tools = Tools { loaded, templates, transaction: &transaction, wrong, foretold };
         let made = self.make(index, &reach, &mut tools, out);
         let Tools { loaded: Loaded { sources, plugins, secrets, .. }, templates, .. } = tools;
         let wanted = |key| reach.secrets.binary_search(&key).is_ok();
@@ -127,7 +134,8 @@ impl Partly<'_> {
             };
             index.make(&mut change)?;
             disk.note(&change);
-            self.state.plugins = plugin_inputs(index, &plugins);
+            self.state.plugins = plugin_inputs(index, &plugins, &self.state.plugins);
+            self.state.known = made.known;
             report.ok = true;
             report.diagnostics = problems.into_sorted(&self.memory.sources);
             Some((report, warned.len(), held))
@@ -237,6 +245,39 @@ impl Partly<'_> {
         out.is_empty().then_some(inventory)
     }
 
+    /// Plugin and model of each reached device, if they are of kinds that there were before, and if what belongs to
+    /// no device stays as it is: then no other plugin has to be loaded.
+    fn foretold(&self, index: &Index, inventory: &Inventory, reach: &Reach) -> Option<Sorts> {
+        let known = self.state.known.as_ref();
+        let known = known.filter(|_| !self.memory.lasting && self.delta.plugins.is_empty())?;
+        let resolver = Resolver::new(inventory, &self.memory.secrets);
+        let mut sorts = Sorts::new();
+        for entry in &inventory.devices {
+            let (plugin, model) = known.sort(&resolver.identity(entry))?;
+            note(&mut sorts, plugin, model, &entry.id.to_string());
+        }
+        let same = self.after(index, reach, &sorts).iter().eq(index.sorts_in_use());
+        same.then_some(sorts)
+    }
+
+    /// The plugins and models in use after it.
+    fn after(&self, index: &Index, reach: &Reach, sorts: &Sorts) -> BTreeSet<Sort> {
+        let gone: Vec<u64> = reach.gone.iter().map(|id| key(EntryKind::Device, id)).collect();
+        index.sorts_after(sorts, gone.iter())
+    }
+
+    /// Loads the plugins of some devices.
+    fn load_some(&mut self, sorts: &Sorts, out: &mut Diagnostics) -> Plugins {
+        let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for plugin in self.state.plugins.iter().filter(|plugin| sorts.contains_key(&plugin.id)) {
+            let (family, units) = plugin.units.clone();
+            wanted.entry(family).or_default().extend(units);
+        }
+        let (plugins, overrides) = (&self.site.plugins, self.site.overrides.as_deref());
+        let set = PluginSet::load_some(plugins, overrides, &wanted, &mut self.memory.sources, out);
+        Plugins { files: Vec::new(), set, templates: BTreeMap::new() }
+    }
+
     /// Makes the files of the reached devices, and those that belong to no device as far as they may have
     /// changed.
     fn make(
@@ -246,29 +287,40 @@ impl Partly<'_> {
         tools: &mut Tools<'_>,
         mut out: Diagnostics,
     ) -> Option<Made> {
+        let clean = out.is_empty();
         let (loaded, wrong) = (&mut tools.loaded, &tools.wrong);
         let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
         resolver.check_layers(&mut out);
         let devices = &loaded.inventory.devices;
         let choices = Choices::make(&resolver, devices, &loaded.plugins);
-        check_extra(&loaded.inventory, &loaded.plugins, &mut out);
+        let before = &self.state.known;
+        let known = match &tools.foretold {
+            Some(_) => before.clone(),
+            None => clean.then(|| known(&loaded.plugins, &choices, before.clone())),
+        };
+        let families: BTreeSet<&str> = match &known {
+            Some(known) => known.families.iter().map(String::as_str).collect(),
+            None => loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect(),
+        };
+        check_extra(&loaded.inventory, &families, &mut out);
 
         let mut sorts = Sorts::new();
         for entry in devices {
             let (plugin, model) = choices.sort(&resolver.identity(entry))?;
-            let models = sorts.entry(plugin.id().to_owned()).or_default();
-            models.entry(model.to_owned()).or_default().push(key(EntryKind::Device, &entry.id.to_string()));
+            note(&mut sorts, plugin.id(), model, &entry.id.to_string());
+        }
+        if tools.foretold.as_ref().is_some_and(|foretold| *foretold != sorts) {
+            return None;
         }
         // What belongs to no device depends on the plugins and models in use.
-        let gone: Vec<u64> = reach.gone.iter().map(|id| key(EntryKind::Device, id)).collect();
-        let after = index.sorts_after(&sorts, gone.iter());
-        let mut used = Used::default();
-        for (plugin, model) in &after {
-            used.add(loaded.plugins.get(plugin)?, model);
-        }
+        let after = self.after(index, reach, &sorts);
         let shared = !self.delta.plugins.is_empty()
             || wrong.iter().any(|owner| matches!(owner, Owner::Plugin(_)))
             || !after.iter().eq(index.sorts_in_use());
+        let mut used = Used::default();
+        for (plugin, model) in after.iter().filter(|_| shared) {
+            used.add(loaded.plugins.get(plugin)?, model);
+        }
         let (templates, sources) = (&mut tools.templates, &mut loaded.sources);
         if self.memory.lasting || shared || devices.len() > FEW {
             choices.templates(templates, sources, &mut out);
@@ -315,7 +367,7 @@ impl Partly<'_> {
         // Whatever else is wrong belongs to nobody that there still is.
         let all_known = wrong.iter().all(|owner| owners.contains(owner));
         let fine = all_known && !out.has_errors() && all.failed.is_empty();
-        fine.then_some(Made { staged: all.staged, owners, sorts, warnings: out })
+        fine.then_some(Made { staged: all.staged, owners, sorts, known, warnings: out })
     }
 
     /// Whether the secrets that were fetched are those that other devices were made with. A command that
@@ -362,6 +414,12 @@ impl Partly<'_> {
         state.manifest = held.manifest_id()?;
         Some(())
     }
+}
+
+/// Notes plugin and model of a device.
+fn note(sorts: &mut Sorts, plugin: &str, model: &str, device: &str) {
+    let models = sorts.entry(plugin.to_owned()).or_default();
+    models.entry(model.to_owned()).or_default().push(key(EntryKind::Device, device));
 }
 
 fn summaries<'p>(numbers: &[u32], parsed: &'p [Parsed]) -> Vec<(u32, &'p Summary)> {
