@@ -1,10 +1,12 @@
 //! The command line as typed. What it means together with `provc.yaml` is worked out once, in
 //! [`super::settings`].
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::inventory::Mac;
 use crate::output::Shard;
 
 /// A compiler for phone provisioning: a declarative inventory in, every phone's files out.
@@ -29,6 +31,19 @@ Jobs on machines of their own:
   provc build --shard 2/4 --out part2        keep part2/ and .part2.provc/
   provc merge part1 part2 part3 part4 --out out
 Exit status: 0 done; 1 a shard is missing or the shards do not agree; 64 wrong usage.";
+
+const IDENTIFY: &str = "\
+  provc identify --dhcp digium_D40_1_4_0_0_57389
+  provc identify --http /Digium/000fd3000001.cfg --user-agent 'Digium D40 1_4_0_0_57389'
+A batch has a JSON object on each line of stdin, and an answer for each on stdout:
+  {\"http\": \"/Digium/000fd3000001.cfg\", \"user_agent\": \"Digium D40 1_4_0_0_57389\"}
+Its keys are dhcp, http, tftp, user_agent, options, headers and mac; empty lines are passed over.
+Exit status: 0 done, also where nothing is known; 1 a plugin, or a line of a batch, has a mistake; 64 wrong usage.";
+
+const PLUGIN_TEST: &str = "\
+A case is an inventory FAMILY/VERSION/tests/CASE.yaml, and tests/CASE/ is the tree that it becomes, byte for byte
+and without a warning. Overrides of the site are not laid over the plugins.
+Exit status: 0 every case is as expected; 1 one is not, or there are none; 64 wrong usage.";
 
 /// What every command takes.
 #[derive(Args, Debug)]
@@ -74,6 +89,8 @@ pub(super) enum Format {
     Json,
     /// Annotations of a GitHub workflow (check and build).
     Github,
+    /// A page of documentation (plugin list).
+    Markdown,
 }
 
 /// When to use colour.
@@ -108,6 +125,12 @@ pub(super) enum Command {
     /// List the devices with their plugins and files
     #[command(after_help = EXIT_STATUS)]
     List,
+    /// Tell who is asking, by what a phone says
+    #[command(after_help = IDENTIFY)]
+    Identify(Identify),
+    /// List plugins, or run their tests
+    #[command(subcommand)]
+    Plugin(Plugin),
     /// Print a completion script for a shell
     #[command(after_help = EXIT_STATUS)]
     Completions(Completions),
@@ -204,6 +227,73 @@ pub(super) struct Show {
     /// Tell for each value the file, line and column that it came from
     #[arg(long)]
     pub origin: bool,
+}
+
+/// What to do with plugins.
+#[derive(Subcommand, Debug)]
+pub(super) enum Plugin {
+    /// List the plugins with their models and what these can do
+    #[command(after_help = EXIT_STATUS)]
+    List(PluginList),
+    /// Run the tests that plugins bring along
+    #[command(after_help = PLUGIN_TEST)]
+    Test(PluginTest),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PluginList {
+    /// Families or plugins, instead of all
+    #[arg(value_name = "ID|FAMILY")]
+    pub names: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct PluginTest {
+    /// Families or plugins, instead of all
+    #[arg(value_name = "ID|FAMILY")]
+    pub names: Vec<String>,
+    /// Write the expected files anew, for review
+    #[arg(long)]
+    pub bless: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Identify {
+    /// The vendor class of a DHCP request (option 60)
+    #[arg(long, value_name = "VCI", conflicts_with_all = ["http", "tftp", "user_agent", "header"])]
+    pub dhcp: Option<OsString>,
+    /// The path of an HTTP request
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["tftp", "option"])]
+    pub http: Option<OsString>,
+    /// The User-Agent of an HTTP request
+    #[arg(long, value_name = "UA", conflicts_with_all = ["tftp", "option"])]
+    pub user_agent: Option<OsString>,
+    /// The file name of a TFTP request
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["option", "header"])]
+    pub tftp: Option<OsString>,
+    /// Another DHCP option, by number; may be repeated
+    #[arg(long, value_name = "N=VALUE", value_parser = option)]
+    pub option: Vec<(u8, String)>,
+    /// Another HTTP header; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = header, conflicts_with = "option")]
+    pub header: Vec<(String, String)>,
+    /// The MAC address that the request came from, where the server knows it
+    #[arg(long, value_name = "MAC", value_parser = Mac::parse)]
+    pub mac: Option<Mac>,
+    /// Read requests from stdin, a JSON object on each line
+    #[arg(long, conflicts_with_all = ["dhcp", "http", "tftp", "user_agent", "option", "header", "mac"])]
+    pub batch: bool,
+}
+
+fn option(text: &str) -> Result<(u8, String), String> {
+    let (number, value) = text.split_once('=').ok_or("write it as N=VALUE")?;
+    let number = number.trim().parse().map_err(|_| format!("`{number}` is no DHCP option number"))?;
+    Ok((number, value.to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[derive(Args, Debug)]

@@ -14,3 +14,11 @@ pub const NOT_EMPTY: Code = Code("PV0004");
 pub const CANNOT_WRITE: Code = Code("PV0005");
 /// `build --watch` cannot begin: the directory, or the system, does not let it.
 pub const CANNOT_START: Code = Code("PV0006");
+/// A line of `identify --batch` is no request.
+pub const BAD_REQUEST: Code = Code("PV0007");
+/// The sites have different plugins, and none of them is chosen.
+pub const SITE_NEEDED: Code = Code("PV0008");
+/// A command names a plugin or family that does not exist.
+pub const NO_SUCH_PLUGIN: Code = Code("PV0009");
+/// `plugin test` finds no tests.
+pub const NO_TESTS: Code = Code("PV0010");

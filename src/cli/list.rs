@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Status;
 use super::args::{Format, Global};
-use super::print::{Printer, count};
+use super::print::{Printer, columns as columns_of, count};
 use super::settings::{self, Site};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::DeviceId;
@@ -105,12 +105,5 @@ fn table(rows: &[Value], sites: bool) -> String {
         };
         lines.push(columns.clone().map(cell).collect());
     }
-    let count = lines.first().map_or(0, Vec::len);
-    let width = |column: usize| lines.iter().filter_map(|l| l.get(column)).map(|c| c.chars().count()).max();
-    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
-    let line = |cells: &Vec<String>| {
-        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    lines.iter().map(line).collect()
+    columns_of(&lines)
 }

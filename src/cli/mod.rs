@@ -4,9 +4,11 @@ mod args;
 mod build;
 pub mod codes;
 mod completions;
+mod identify;
 mod init;
 mod list;
 mod merge;
+mod plugin;
 mod print;
 mod progress;
 mod settings;
@@ -64,6 +66,10 @@ fn command(cli: &Cli) -> Status {
         printer.error("error: --format github is for `check` and `build`");
         return Status::Usage;
     }
+    if global.format == Format::Markdown && !matches!(cli.command, Command::Plugin(args::Plugin::List(_))) {
+        printer.error("error: --format markdown is for `plugin list`");
+        return Status::Usage;
+    }
     match &cli.command {
         Command::Init(args) => init::run(args, &printer),
         Command::Check(args) => build::check(args, global, &printer),
@@ -71,6 +77,8 @@ fn command(cli: &Cli) -> Status {
         Command::Merge(args) => merge::run(args, global, &printer),
         Command::Show(args) => show::run(args, global, &printer),
         Command::List => list::run(global, &printer),
+        Command::Identify(args) => identify::run(args, global, &printer),
+        Command::Plugin(args) => plugin::run(args, global, &printer),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -60,7 +60,7 @@ impl Printer {
     /// of the result.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
         match self.format {
-            Format::Human => self.drawn(diagnostics, sources),
+            Format::Human | Format::Markdown => self.drawn(diagnostics, sources),
             Format::Github => {
                 for diagnostic in diagnostics {
                     self.result(&format!("{}\n", github(diagnostic, sources)));
@@ -97,4 +97,17 @@ pub(super) fn count(diagnostics: &[Diagnostic]) -> String {
 /// "1 file", "2 files".
 pub(super) fn plural(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}
+
+/// Rows with their cells one below the other, two blanks between columns.
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |cells: &Vec<String>| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
 }

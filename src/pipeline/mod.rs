@@ -2,6 +2,7 @@
 //!
 //! `check`, `build` and what comes later are this with another [`Action`]. Nothing here prints.
 
+pub mod cases;
 mod choose;
 mod collect;
 mod difference;

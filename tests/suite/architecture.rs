@@ -21,12 +21,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Outside `output`, the files that may touch the disk: what loads, fetches secrets, looks for static files,
-/// reads the settings, writes a new repository and finds what to watch.
+/// reads the settings, writes a new repository, runs the tests of plugins and finds what to watch.
 const DISK: &[&str] = &[
     "cli/init.rs",
     "cli/settings.rs",
     "inventory/load.rs",
     "inventory/secret.rs",
+    "pipeline/cases.rs",
     "pipeline/fingerprint.rs",
     "pipeline/inputs.rs",
     "pipeline/statics.rs",

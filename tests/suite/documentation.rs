@@ -15,6 +15,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Codes without a fixture, because no repository alone brings them about, and the test that does.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("PV0006", "needs a directory that is gone", "a_directory_that_is_gone_is_told"),
+    ("PV0007", "needs a batch on stdin", "a_batch_answers_line_by_line"),
     (
         "PV0607",
         "a missing model is told as PV0309 first; this is for callers of the library",

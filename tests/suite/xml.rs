@@ -6,11 +6,13 @@ use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 
-/// An element with its attributes and the elements inside; text is left out.
+/// An element with its attributes, the elements inside, and its own text.
 #[derive(Debug, Default, Clone)]
 pub struct Element {
     pub name: String,
     pub attributes: BTreeMap<String, String>,
+    /// Without blanks around it; entities are resolved.
+    pub text: String,
     pub children: Vec<Element>,
 }
 
@@ -24,8 +26,16 @@ impl Element {
                 Event::Start(start) => open.push(Self::started(&start)),
                 Event::Empty(start) => open.last_mut().unwrap().children.push(Self::started(&start)),
                 Event::End(_) => {
-                    let element = open.pop().unwrap();
+                    let mut element = open.pop().unwrap();
+                    element.text = element.text.trim().to_owned();
                     open.last_mut().unwrap().children.push(element);
+                }
+                Event::Text(text) => open.last_mut().unwrap().text.push_str(&text.into_inner()),
+                Event::CData(text) => open.last_mut().unwrap().text.push_str(&text.into_inner()),
+                Event::GeneralRef(entity) => {
+                    let name = entity.into_inner();
+                    let resolved = quick_xml::escape::unescape(&format!("&{name};")).unwrap().into_owned();
+                    open.last_mut().unwrap().text.push_str(&resolved);
                 }
                 Event::Eof => break,
                 _ => {}
@@ -43,11 +53,7 @@ impl Element {
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).unwrap().into_owned();
             (attribute.key.as_ref().to_owned(), value)
         });
-        Self {
-            name: start.name().as_ref().to_owned(),
-            attributes: attributes.collect(),
-            children: Vec::new(),
-        }
+        Self { name: start.name().as_ref().to_owned(), attributes: attributes.collect(), ..Self::default() }
     }
 
     /// The value of an attribute, `""` where there is none.
@@ -79,4 +85,11 @@ impl Element {
     pub fn rows<const N: usize>(&self, name: &str, attributes: [&str; N]) -> Vec<[&str; N]> {
         self.all(name).into_iter().map(|element| attributes.map(|attribute| element.get(attribute))).collect()
     }
+}
+
+#[test]
+fn text_is_read_with_its_entities() {
+    let document = Element::parse("<a>\n<b c='&amp;'> R&amp;D &#233;<![CDATA[<x>]]> </b>\n<b/></a>");
+    assert_eq!(document.all("b").iter().map(|b| b.text.as_str()).collect::<Vec<_>>(), ["R&D é<x>", ""]);
+    assert_eq!((document.text.as_str(), document.all("b")[0].get("c")), ("", "&"));
 }

@@ -119,7 +119,7 @@ impl Index {
     }
 }
 
-fn vendor_names(plugin: &Plugin) -> impl Iterator<Item = &str> {
+pub(super) fn vendor_names(plugin: &Plugin) -> impl Iterator<Item = &str> {
     let aliases = plugin.manifest.associate.vendor_aliases.iter().map(String::as_str);
     std::iter::once(plugin.manifest.vendor.value.as_str()).chain(aliases)
 }

@@ -102,9 +102,14 @@ pub(crate) struct Expected<'e> {
 impl Expected<'_> {
     /// The id that the place asks for.
     pub fn id(&self) -> String {
-        let version = self.directory.strip_prefix('v').unwrap_or(self.directory).replace('_', ".");
-        format!("{}-{version}", self.family)
+        plugin_id(self.family, self.directory)
     }
+}
+
+/// The id of the plugin in a directory of a family: `digium` and `v2_8_1` make `digium-2.8.1`.
+pub fn plugin_id(family: &str, directory: &str) -> String {
+    let version = directory.strip_prefix('v').unwrap_or(directory).replace('_', ".");
+    format!("{family}-{version}")
 }
 
 impl Manifest {

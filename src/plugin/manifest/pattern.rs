@@ -18,6 +18,7 @@ const MAX_STATES: usize = 50_000;
 pub struct Pattern {
     text: String,
     groups: Vec<String>,
+    literals: usize,
     regex: OnceLock<Option<Regex>>,
 }
 
@@ -36,7 +37,8 @@ impl Pattern {
         if states(&parsed, &mut groups) > MAX_STATES {
             return Err("it is too large".to_owned());
         }
-        Ok(Self { text: text.to_owned(), groups, regex: OnceLock::new() })
+        let literals = literals(&parsed);
+        Ok(Self { text: text.to_owned(), groups, literals, regex: OnceLock::new() })
     }
 
     /// The expression as written.
@@ -47,6 +49,12 @@ impl Pattern {
     /// The names of its groups.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.groups.iter().map(String::as_str)
+    }
+
+    /// How many characters a text must have, letter by letter, at the least to match: `^snom(\d+)$` asks for
+    /// four. A letter that may be of either case counts.
+    pub fn literals(&self) -> usize {
+        self.literals
     }
 
     /// Whether it matches anywhere in a text.
@@ -92,6 +100,30 @@ fn states(hir: &Hir, groups: &mut Vec<String>) -> usize {
     }
 }
 
+fn literals(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => String::from_utf8_lossy(&literal.0).chars().count(),
+        HirKind::Class(Class::Unicode(class)) => {
+            // By way of upper case: the long s is an s, and the Kelvin sign a k.
+            let folded = |c: char| c.to_uppercase().flat_map(char::to_lowercase).next();
+            let first = class.ranges().first().map(|range| folded(range.start()));
+            let one = class
+                .ranges()
+                .iter()
+                .all(|range| range.start() == range.end() && Some(folded(range.start())) == first);
+            usize::from(one)
+        }
+        HirKind::Class(Class::Bytes(_)) => 0,
+        HirKind::Repetition(repetition) => {
+            literals(&repetition.sub).saturating_mul(usize::try_from(repetition.min).unwrap_or(usize::MAX))
+        }
+        HirKind::Capture(capture) => literals(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().map(literals).fold(0, usize::saturating_add),
+        HirKind::Alternation(parts) => parts.iter().map(literals).min().unwrap_or(0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +143,20 @@ mod tests {
         let pattern = Pattern::parse(r"^(?<model>D\d\d)-(\d+)(?<mac>.)").unwrap();
         assert_eq!(pattern.groups().collect::<Vec<_>>(), ["model", "mac"]);
         assert_eq!(&pattern.captures("D40-12x").unwrap()["model"], "D40");
+    }
+
+    #[test]
+    fn letters_that_must_stand_there_are_counted() {
+        for (text, letters) in [
+            (r"^snom(\d+)$", 4),
+            (r"(?i)^Snom", 4),
+            (r"^(?:ab|cde)f{2}.*x?[0-9a-f]{12}", 4),
+            (r"(?:^|/)Digium/(?<mac>[0-9a-fA-F]{12})\.cfg$", 11),
+            ("", 0),
+            ("[aA][bB]?é", 2),
+        ] {
+            assert_eq!(Pattern::parse(text).unwrap().literals(), letters, "{text}");
+        }
     }
 
     #[test]
