@@ -158,12 +158,7 @@ impl Parts<'_> {
     }
 }
 
-fn row(
-    record: &Record<'_>,
-    owner: u32,
-    before: Option<bool>,
-    (offset, length): (u64, u32),
-) -> [u8; RECORD] {
+fn row(record: &Record<'_>, owner: u32, before: Option<bool>, (offset, length): (u64, u32)) -> [u8; RECORD] {
     let stamp = record.stamp;
     let flags = flag(record.sensitive, SENSITIVE)
         | flag(record.shared, SHARED)

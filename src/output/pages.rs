@@ -169,7 +169,8 @@ impl PagedFile {
         let mut sums = vec![0; sums_length(size)];
         file.read_exact_at(&mut sums, size as u64).ok()?;
         let name = name(&sums, size);
-        (name == u128::from_le_bytes(*end.last_chunk()?)).then(|| Self { pages: Pages::new(file, size, sums), name })
+        (name == u128::from_le_bytes(*end.last_chunk()?))
+            .then(|| Self { pages: Pages::new(file, size, sums), name })
     }
 
     /// The checksum that names the file.
@@ -239,7 +240,10 @@ mod tests {
                     let mut part = vec![0; length];
                     let file = PagedFile::open(&place.path().join("a")).unwrap();
                     let expected = content.get(start..start + length);
-                    assert_eq!(file.copy(start, &mut part), expected.map(|_| ()).or((length == 0).then_some(())));
+                    assert_eq!(
+                        file.copy(start, &mut part),
+                        expected.map(|_| ()).or((length == 0).then_some(()))
+                    );
                     assert_eq!(file.pages.piece(start, length), expected, "{size} {start} {length}");
                     if let Some(expected) = expected {
                         assert_eq!(part, expected);

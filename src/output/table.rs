@@ -176,7 +176,8 @@ impl Table {
     /// A table of which only what is asked for will be read, and checked then: see [`Table::is_damaged`].
     pub(super) fn open(kind: Kind, file: File) -> Result<Self, &'static str> {
         const UNREADABLE: &str = "it cannot be read";
-        let length = file.metadata().ok().and_then(|found| usize::try_from(found.len()).ok()).ok_or(UNREADABLE)?;
+        let length =
+            file.metadata().ok().and_then(|found| usize::try_from(found.len()).ok()).ok_or(UNREADABLE)?;
         let mut header = [0; HEADER];
         file.read_exact_at(&mut header, 0).map_err(|_| CUT)?;
         let (_, layout) = begin(kind, &header)?;
@@ -353,8 +354,8 @@ impl Table {
         let records = claims.filter_map(|i| self.number(self.claims_at(), i)).map(|n| n as usize);
         // A claim leads to somebody's file, which may be removed: the file has to know of it.
         let theirs = |record: &usize| {
-            let known = self.owner_of(*record) == Some(at)
-                || self.shares_of(*record).any(|(_, owner)| owner == at);
+            let known =
+                self.owner_of(*record) == Some(at) || self.shares_of(*record).any(|(_, owner)| owner == at);
             if !known {
                 self.damage();
             }

@@ -6,7 +6,7 @@ use super::index::Listed;
 use crate::inventory::summary::Summary;
 
 /// What became of the entries of some files.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
     /// Entries that are new, have another value or came from another file; by the numbers of files.
     pub entries: Vec<(u32, Summary)>,

@@ -145,7 +145,7 @@ impl Index {
     }
 
     /// The bytes of the file, and their checksum.
-    fn encode(&self) -> Option<(Vec<u8>, u128)> {
+    pub(super) fn encode(&self) -> Option<(Vec<u8>, u128)> {
         let listed = self.by_files();
         let names = self.names();
         let meta = Meta {
@@ -343,9 +343,10 @@ impl Head {
     /// The bytes of all; nothing if no file can be so large, so that the places below cannot overflow.
     pub fn size(self) -> Option<usize> {
         let sizes = [RECORD, NUMBER, 1, FILE, LISTED, NUMBER, 1];
-        self.counts().iter().zip(sizes).try_fold(HEAD, |sum, (count, size)| {
-            sum.checked_add(count.checked_mul(size)?)
-        })
+        self.counts()
+            .iter()
+            .zip(sizes)
+            .try_fold(HEAD, |sum, (count, size)| sum.checked_add(count.checked_mul(size)?))
     }
 
     pub fn references_at(self) -> usize {

@@ -252,9 +252,11 @@ impl Part {
     /// References and text of a record of the file.
     fn read(&self, record: Record) -> Option<Entry> {
         let (start, count) = (record.references.0 as usize, record.references.1 as usize);
-        let mut references = vec![0; count.checked_mul(NUMBER).filter(|_| start + count <= self.head.references)?];
+        let mut references =
+            vec![0; count.checked_mul(NUMBER).filter(|_| start + count <= self.head.references)?];
         self.file.copy(self.head.references_at() + start * NUMBER, &mut references)?;
-        let references = references.as_chunks::<NUMBER>().0.iter().map(|key| u64::from_le_bytes(*key)).collect();
+        let references =
+            references.as_chunks::<NUMBER>().0.iter().map(|key| u64::from_le_bytes(*key)).collect();
         let (start, length) = (record.text.0 as usize, record.text.1 as usize);
         let mut text = vec![0; Some(length).filter(|_| start + length <= self.head.text)?];
         self.file.copy(self.head.text_at() + start, &mut text)?;
@@ -266,9 +268,10 @@ impl Part {
         let at = |at: usize| self.number(self.head.names_at() + at * NUMBER);
         let found = self.search(self.head.names, |middle| Some(at(middle)? < name))?;
         let standing = found < self.head.names && at(found)? == name;
-        let since = self.changed.values().any(|changed| {
-            matches!(&changed.is, Is::Now { entry, .. } if entry.names.contains(&name))
-        });
+        let since = self
+            .changed
+            .values()
+            .any(|changed| matches!(&changed.is, Is::Now { entry, .. } if entry.names.contains(&name)));
         Some(standing || since)
     }
 
@@ -288,3 +291,7 @@ impl Part {
         Some(u64::from_le_bytes(bytes))
     }
 }
+
+#[cfg(test)]
+#[path = "index_part_tests.rs"]
+mod tests;

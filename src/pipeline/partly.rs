@@ -325,7 +325,8 @@ impl Partly<'_> {
         if self.memory.lasting || shared || devices.len() > FEW {
             choices.templates(templates, sources, &mut out);
         } else {
-            let proven = |plugin: &&Arc<Plugin>| self.state.plugins.iter().any(|known| known.id == plugin.id());
+            let proven =
+                |plugin: &&Arc<Plugin>| self.state.plugins.iter().any(|known| known.id == plugin.id());
             let (proven, new): (Vec<_>, Vec<_>) = choices.plugins().partition(proven);
             choose::templates(proven.into_iter(), Loader::of_proven(), templates, sources, &mut out);
             choose::templates(new.into_iter(), Loader::default(), templates, sources, &mut out);

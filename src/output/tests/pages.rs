@@ -28,8 +28,10 @@ fn a_damaged_page_never_costs_a_file() {
     }
     for name in ["manifest", "manifest.changes"] {
         let path = site.state().join(name);
-        let good: Vec<Vec<u8>> =
-            ["manifest", "manifest.changes"].iter().map(|name| fs::read(site.state().join(name)).unwrap()).collect();
+        let good: Vec<Vec<u8>> = ["manifest", "manifest.changes"]
+            .iter()
+            .map(|name| fs::read(site.state().join(name)).unwrap())
+            .collect();
         let length = fs::metadata(&path).unwrap().len() as usize;
         let before = texts(&site.options.out);
         let (mut refused, mut done) = (0, 0);
@@ -48,7 +50,10 @@ fn a_damaged_page_never_costs_a_file() {
                 }
                 Err(problems) => {
                     refused += 1;
-                    assert!(problems.iter().any(|d| d.code == codes::DAMAGED_STATE), "{name} {at}: {problems:?}");
+                    assert!(
+                        problems.iter().any(|d| d.code == codes::DAMAGED_STATE),
+                        "{name} {at}: {problems:?}"
+                    );
                 }
             }
             assert_eq!(texts(&site.options.out), expected, "{name} {at}");
@@ -56,7 +61,11 @@ fn a_damaged_page_never_costs_a_file() {
             if at % 7 == 0 {
                 let report = site.build_with(|o| o.allow_removals = true, &many(1)).unwrap();
                 assert!(report.removed.is_empty(), "{name} {at}: {:?}", report.removed);
-                assert_eq!(report.warnings.iter().filter(|d| d.code == codes::DAMAGED_STATE).count(), 1, "{at}");
+                assert_eq!(
+                    report.warnings.iter().filter(|d| d.code == codes::DAMAGED_STATE).count(),
+                    1,
+                    "{at}"
+                );
             }
             for (name, bytes) in ["manifest", "manifest.changes"].iter().zip(&good) {
                 fs::write(site.state().join(name), bytes).unwrap();
