@@ -51,9 +51,11 @@ impl Requirement {
         Ok(Self { text: text.trim().to_owned(), bounds, reference })
     }
 
-    /// Whether a version keeps every bound.
+    /// Whether a version keeps every bound. A version that begins with a word (`beta`) is neither above nor
+    /// below one that begins with a number.
     pub fn matches(&self, version: &Version) -> bool {
         self.bounds.iter().all(|(operator, bound)| match operator {
+            _ if version.begins_with_a_word() != bound.begins_with_a_word() => false,
             Operator::Less => version < bound,
             Operator::LessEqual => version <= bound,
             Operator::Greater => version > bound,
@@ -116,10 +118,11 @@ impl Firmware {
         Ok(Firmware::Version(version))
     }
 
-    /// Whether a phone's firmware is the one that the plugin is written for.
-    pub fn matches(&self, phone: &Version, how: FirmwareMatch) -> bool {
+    /// Whether a phone's firmware is the one that the plugin is written for; `compared` is what is compared
+    /// of it, which bounds are held against.
+    pub fn matches(&self, phone: &Version, compared: &Version, how: FirmwareMatch) -> bool {
         match (self, how) {
-            (Firmware::Range(range), _) => range.matches(phone),
+            (Firmware::Range(range), _) => range.matches(compared),
             (Firmware::Version(version), FirmwareMatch::Exact) => version == phone,
             (Firmware::Version(version), FirmwareMatch::Prefix) => {
                 version == phone || version.is_prefix_of(phone)
@@ -161,6 +164,9 @@ mod tests {
         assert!(Requirement::parse("=1.4").unwrap().matches(&Version::parse("1.4.0.0")));
         assert!(Requirement::parse("<=1.4").unwrap().matches(&Version::parse("1.4")));
         assert!(!Requirement::parse(">1.4").unwrap().matches(&Version::parse("1.4")));
+        for bound in ["<70", ">70", "=70"] {
+            assert!(!Requirement::parse(bound).unwrap().matches(&Version::parse("latest")), "{bound}");
+        }
     }
 
     #[test]
@@ -173,7 +179,7 @@ mod tests {
     #[test]
     fn firmware_is_a_version_a_prefix_or_a_range() {
         let phone = Version::parse("2.8.1");
-        let is = |spec: &str, how| Firmware::parse(spec).unwrap().matches(&phone, how);
+        let is = |spec: &str, how| Firmware::parse(spec).unwrap().matches(&phone, &phone, how);
         assert!(is("2.8.1", FirmwareMatch::Exact));
         assert!(!is("2.8", FirmwareMatch::Exact));
         assert!(is("2.8", FirmwareMatch::Prefix));

@@ -31,12 +31,14 @@ const BEFORE_RELEASE: &[&str] = &["alpha", "beta", "rc", "pre", "preview"];
 const END: &Run = &Run::Number(String::new());
 
 impl Version {
-    /// Reads a version. Every text is one; a text without a letter or digit is the version nothing.
+    /// Reads a version. Every text is one; a text without a letter or digit is the version nothing. A `v` before
+    /// the first number is no part of it.
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
+        let said = without_v(text);
         let mut runs: Vec<Run> = Vec::new();
         let mut open = false;
-        for c in text.chars() {
+        for c in said.chars() {
             let digit = c.is_ascii_digit();
             if !digit && !c.is_alphabetic() {
                 open = false;
@@ -69,6 +71,11 @@ impl Version {
         self.runs.is_empty()
     }
 
+    /// Whether it begins with letters, so that numbers say nothing about its age.
+    pub fn begins_with_a_word(&self) -> bool {
+        matches!(self.runs.first(), Some(Run::Text(_)))
+    }
+
     /// Whether every run of this one begins the other: `2.8` is a prefix of `2.8.1` and not of `2.81`.
     pub fn is_prefix_of(&self, other: &Version) -> bool {
         other.runs.starts_with(&self.runs)
@@ -79,6 +86,13 @@ impl Version {
         let kept = self.runs.iter().rposition(|run| run != END).map_or(0, |last| last + 1);
         self.runs.get(..kept).unwrap_or_default()
     }
+}
+
+/// A version less the `v` that people put before its first number.
+pub(super) fn without_v(text: &str) -> &str {
+    let numbered =
+        text.strip_prefix(['v', 'V']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    numbered.unwrap_or(text)
 }
 
 /// The order of runs: a word before release, zero (and the end), other words, other numbers.
@@ -164,6 +178,14 @@ mod tests {
             ("11.3.1-msr2-9", "11.3.1-msr3-3"),
             ("11.3.1-msr3-3", "11.3.1-msr3-10"),
             ("12.0.1-MPP0001-245", "12.0.7-MPP0201-66"),
+            ("7.5.2b", "7.5.5"),
+            ("7.5.5", "7.5.5b"),
+            ("8.7.5.35", "10.1.46.16"),
+            ("10.1.46.16", "10.1.101.11"),
+            ("5.4.3.1014", "5.4.10"),
+            ("66.86.0.15", "66.86.0.100"),
+            ("9.4.2SR1/SCCP", "9.4.2SR3/SCCP"),
+            ("2.13.02", "2.13.10"),
             ("P0.16.5-1.12.2", "P0.16.10-1.0"),
             ("2.0-rc1", "2.0"),
             ("2.0-beta2", "2.0-rc1"),
@@ -182,6 +204,9 @@ mod tests {
             ("01.11.3.2", "1.11.3.2"),
             ("1.4", "1.4.0.0"),
             ("8.5.2/SCCP", "8.5.2 sccp"),
+            ("11-3-1-msr3-3", "11.3.1-MSR3-3"),
+            ("V10.1.46.16", "10.1.46.16"),
+            ("05.20.0001", "5.20.1"),
             (" 2.8.1 ", "2.8.1"),
         ] {
             assert_eq!(v(a), v(b));
@@ -198,6 +223,21 @@ mod tests {
         assert!(!v("2.8").is_prefix_of(&v("2.81")));
         assert!(!v("2.8.1").is_prefix_of(&v("2.8")));
         assert!(!v("2.0").is_prefix_of(&v("2.5")));
+        for (plugin, phone) in [
+            ("5.4.3", "5.4.3.1014"),
+            ("6.1.5", "6.1.5(a)"),
+            ("12.0.7", "12.0.7-MPP0201-66"),
+            ("11.3.1", "11-3-1-msr3-3"),
+            ("1.4.0.0", "1_4_0_0_57389"),
+            ("7.5.5", "7.5.5b"),
+        ] {
+            assert!(v(plugin).is_prefix_of(&v(phone)), "{plugin} {phone}");
+        }
+        for (plugin, phone) in
+            [("5.4.3", "5.4.30"), ("6.1.5", "6.1.50(a)"), ("11.3.1", "11-3-10-msr1"), ("8.7", "8.70")]
+        {
+            assert!(!v(plugin).is_prefix_of(&v(phone)), "{plugin} {phone}");
+        }
     }
 
     fn versions() -> impl Strategy<Value = Version> {

@@ -9,7 +9,7 @@ use super::files::{Artifact, Content, Job, Renderer, hidden};
 use super::{Options, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Map;
-use crate::plugin::{FileKind, FileSpec, ModelsOf, Plugin};
+use crate::plugin::{FileKind, FileSpec, ModelsOf, Plugin, Version};
 
 /// Which plugins devices use, with the models they use of each.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +148,7 @@ pub fn choose<T>(
     }
     let mut chosen = Vec::new();
     for (family, mut versions) in families {
-        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(newest(a)).then_with(|| a.id().cmp(b.id())));
+        versions.sort_by(|(a, _), (b, _)| newest(b).cmp(&newest(a)).then_with(|| a.id().cmp(b.id())));
         let named = options.shared_files.get(&family);
         let at = versions.iter().position(|(plugin, _)| Some(plugin.id()) == named.map(String::as_str));
         let mut pairs = versions.windows(2);
@@ -172,6 +172,36 @@ fn collision(plugin: &Plugin, spec: &FileSpec, path: &str, [one, other]: [&str; 
         .help("name the model in the path, or let its content be the same for both")
 }
 
-fn newest(plugin: &Plugin) -> &crate::plugin::Version {
-    plugin.manifest.firmware.value.reference()
+/// What is compared of a plugin's firmware: a Yealink's first number is its model and says nothing of age.
+fn newest(plugin: &Plugin) -> Version {
+    plugin.manifest.associate.compared(plugin.manifest.firmware.value.reference().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::SourceMap;
+    use crate::plugin::PluginSet;
+    use crate::plugin::source::Source;
+
+    /// What is newest is asked of the firmware from its generation on: 28.87 is newer than 108.86.
+    #[test]
+    fn the_newest_is_not_the_greatest_number() {
+        let manifest = |firmware: &str| {
+            let text = format!(
+                "id: yealink-{firmware}\nversion: 1.0.0\ndescription: x\nvendor: Yealink\nfirmware: '{firmware}'\n\
+                 associate: {{generation: '^\\d+\\.(\\d+)'}}\n"
+            );
+            (&*format!("yealink/v{}/plugin.yaml", firmware.replace('.', "_")).leak(), text.leak().as_bytes())
+        };
+        let mut files = vec![manifest("108.86.0.90"), manifest("28.87.0.10"), manifest("9.87.0.9")];
+        files.sort_unstable();
+        let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
+        let set = PluginSet::load_from(vec![Source::Embedded(files.leak())], None, &mut sources, &mut out);
+        let planned: Vec<_> = set.iter().map(|plugin| (Arc::clone(plugin), ())).collect();
+        assert_eq!(planned.len(), 3);
+        let chosen = choose(&Options::default(), "common.cfg", planned, |(), ()| false, &mut out);
+        let ids: Vec<&str> = chosen.iter().map(|(plugin, ())| plugin.id()).collect();
+        assert_eq!(ids, ["yealink-28.87.0.10"]);
+    }
 }

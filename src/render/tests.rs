@@ -284,6 +284,19 @@ fn values_stand_as_the_contract_says() {
     );
 }
 
+/// A firmware is looked up as a version, however it is spelled, and told as the package spells it.
+#[test]
+fn firmware_to_load_is_compared_as_a_version() {
+    for said in ["2_1_7", "v2.1.7", "2.1.7.0"] {
+        let found = contexts(&RICH.replace("upgrade_to: 2.1.7", &format!("upgrade_to: {said}")));
+        let expected = serde_json::json!({"url": "https://10.0.0.1/x/acme/firmware", "version": "2.1.7"});
+        assert_eq!(json(&found.devices[0], "firmware_target"), expected, "{said}");
+    }
+    let other = contexts(&RICH.replace("upgrade_to: 2.1.7", "upgrade_to: 2.1.70"));
+    let expected = serde_json::json!({"url": null, "version": "2.1.70"});
+    assert_eq!(json(&other.devices[0], "firmware_target"), expected);
+}
+
 #[test]
 fn the_order_of_what_is_written_changes_nothing() {
     let turned = |text: &str| {

@@ -22,6 +22,7 @@ mod models;
 mod nasty;
 mod ownership;
 mod plugin_cases;
+mod plugin_guide;
 mod plugins;
 mod progress;
 mod properties;

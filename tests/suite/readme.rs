@@ -1,4 +1,4 @@
-//! README.md says what the program prints: its `console` blocks are run in order, in one directory.
+//! README.md, and pages like it, say what the program prints: their `console` blocks are run in order, in one directory.
 //!
 //! Both streams go to one pipe, as they would to a terminal. Durations, and the user and group who build,
 //! are the only things that may differ.
@@ -81,16 +81,22 @@ fn normal(text: &str) -> String {
     readers.replace_all(&text, "by the user USER and the group GROUP only").into_owned()
 }
 
+/// Runs the commands of a page in a directory, one after the other, and compares what they print with what the
+/// page says. How many there are.
+pub fn quoted_commands(page: &str, home: &Path) -> usize {
+    let state = tempfile::tempdir().unwrap();
+    let steps = steps(page);
+    for Step { command, quoted } in &steps {
+        let printed = run(command, home, &state.path().join("place"));
+        assert_eq!(normal(&printed), normal(quoted), "`{command}` prints this (left), the page says that");
+    }
+    steps.iter().filter(|step| step.command.starts_with("provc ")).count()
+}
+
 #[test]
 fn the_readme_quotes_what_is_printed() {
     let repository = Repository::new(&[]);
-    let state = tempfile::tempdir().unwrap();
-    let steps = steps(&readme());
-    assert!(steps.iter().filter(|step| step.command.starts_with("provc ")).count() >= 7);
-    for Step { command, quoted } in steps {
-        let printed = run(&command, repository.path(), &state.path().join("place"));
-        assert_eq!(normal(&printed), normal(&quoted), "`{command}` prints this (left), README.md says that");
-    }
+    assert!(quoted_commands(&readme(), repository.path()) >= 7);
 }
 
 #[test]

@@ -145,7 +145,11 @@ pub fn support(query: &Query<'_>, plugin: &Plugin) -> Option<Level> {
 
 fn level(firmware: Option<&Version>, listed: bool, plugin: &Plugin) -> Level {
     let rules = &plugin.manifest.associate;
-    let refused = |firmware| rules.refuse_firmware.as_ref().is_some_and(|refused| refused.matches(firmware));
+    // As for ordering, what stands before the generation is no part of the version.
+    let refused = |firmware: &Version| {
+        let version = Version::parse(rules.generation(firmware.as_str()).1);
+        rules.refuse_firmware.as_ref().is_some_and(|refused| refused.matches(&version))
+    };
     let Some(firmware) = firmware else { return if listed { Level::Probable } else { Level::Unknown } };
     if refused(firmware) {
         return Level::Improbable;
@@ -154,7 +158,7 @@ fn level(firmware: Option<&Version>, listed: bool, plugin: &Plugin) -> Level {
         return Level::Unknown;
     }
     let own = &plugin.manifest.firmware.value;
-    if own.matches(firmware, rules.firmware_match) {
+    if own.matches(firmware, &rules.compared(firmware.as_str()), rules.firmware_match) {
         return Level::Exact;
     }
     let (theirs, ours) =
@@ -176,9 +180,8 @@ struct Candidate<'s> {
 impl<'s> Candidate<'s> {
     fn new(plugin: &'s Arc<Plugin>, model: usize, firmware: Option<&Version>) -> Self {
         let rules = &plugin.manifest.associate;
-        let compared = |text: &str| Version::parse(rules.generation(text).1);
-        let own = compared(plugin.manifest.firmware.value.reference().as_str());
-        let not_newer = firmware.is_some_and(|phone| own <= compared(phone.as_str()));
+        let own = rules.compared(plugin.manifest.firmware.value.reference().as_str());
+        let not_newer = firmware.is_some_and(|phone| own <= rules.compared(phone.as_str()));
         Self { plugin, model, level: level(firmware, true, plugin), not_newer, firmware: own }
     }
 

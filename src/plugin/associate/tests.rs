@@ -17,7 +17,7 @@ fn version(family: &str, firmware: &str, vendor: &str, models: &str, associate: 
 fn files() -> Vec<(String, String)> {
     let digium =
         "{aliases: {vendor: [Sangoma], model: {D6X: D65}}, refuse_firmware: '<1.0', generation: '^\\d+'}";
-    let yealink = "{generation: '^\\d+\\.(\\d+)', firmware_match: prefix}";
+    let yealink = "{generation: '^\\d+\\.(\\d+)', firmware_match: prefix, refuse_firmware: '<70'}";
     let bounds = "{refuse_firmware: '>=9'}";
     let mut files = vec![
         version("digium", "1.4.0.0", "Digium", "{D40: {lines: 2}, D70: {lines: 6}}", digium),
@@ -91,6 +91,102 @@ fn levels_and_ties() {
     }
 }
 
+/// Versions as the vendors spell them, with rules as their families have them.
+fn vendors() -> Vec<(String, String)> {
+    let yealink = "{generation: '^\\d+\\.(\\d+)', firmware_match: prefix, refuse_firmware: '<70'}";
+    let snom = "{generation: '^(\\d+\\.\\d+)', refuse_firmware: '<7'}";
+    let polycom = "{generation: '^(\\d+)', firmware_match: prefix, refuse_firmware: '<3.3'}";
+    let cisco = "{generation: '^(\\d+\\.\\d+)', firmware_match: prefix}";
+    let mpp = "{generation: '^(\\d+\\.\\d+)', firmware_match: prefix, refuse_firmware: '<10'}";
+    let fanvil = "{generation: '^(?:P[\\d.]+-)?(\\d+)', firmware_match: prefix, refuse_firmware: '<1.4'}";
+    let (phones, spa, gray) = ("{T46S: {}, T48S: {}}", "{SPA504G: {}}", "{'8841': {}}");
+    let mut files = vec![
+        version("yealink", "66.81.0.110", "Yealink", phones, yealink),
+        version("yealink", "66.86.0.15", "Yealink", phones, yealink),
+        version("yealink", "28.83.0.35", "Yealink", phones, yealink),
+        version("snom", "8.7.5.35", "Snom", "{D765: {}}", snom),
+        version("snom", "8.9.3.80", "Snom", "{D765: {}}", snom),
+        version("snom", "10.1.54.13", "Snom", "{D765: {}}", snom),
+        version("polycom", "5.4.3", "Polycom", "{VVX400: {}}", polycom),
+        version("polycom", "5.9.2", "Polycom", "{VVX400: {}}", polycom),
+        version("spa", "7.4.9", "Cisco", spa, cisco),
+        version("spa", "7.5.5", "Cisco", spa, cisco),
+        version("spa", "6.1.5", "Cisco", "{SPA942: {}}", cisco),
+        version("mpp", "11.3.1", "Cisco", gray, mpp),
+        version("mpp", "12.0.7", "Cisco", gray, mpp),
+        version("fanvil", "2.3", "Fanvil", "{X4: {}}", fanvil),
+        version("fanvil", "2.12", "Fanvil", "{X4: {}}", fanvil),
+    ];
+    for (path, text) in &mut files {
+        if path.contains("fanvil/v2_12") {
+            *text = text.replace("firmware: 2.12", "firmware: '>=2.4,<2.13'");
+        }
+        if path.contains("fanvil/v2_3") {
+            *text = text.replace("firmware: 2.3", "firmware: '2.3'");
+        }
+    }
+    files
+}
+
+#[test]
+fn versions_are_read_as_vendors_spell_them() {
+    let set = set(&vendors());
+    for (vendor, model, firmware, expected) in [
+        ("Yealink", "T46S", "66.86.0.15", "yealink-66.86.0.15 exact"),
+        // A build more is the same version; another build, or the same firmware of another phone, is the same
+        // generation, and of three the nearest that is not newer, whatever the number of the model.
+        ("Yealink", "T46S", "66.86.0.15.3", "yealink-66.86.0.15 exact"),
+        ("Yealink", "T46S", "66.86.0.5", "yealink-66.86.0.15 complete"),
+        ("Yealink", "T46S", "108.86.0.90", "yealink-66.86.0.15 complete"),
+        ("Yealink", "T46S", "66.85.0.5", "yealink-28.83.0.35 probable"),
+        ("Yealink", "T46S", "66.84.0.125", "yealink-28.83.0.35 probable"),
+        ("Yealink", "T46S", "66.82.0.20", "yealink-66.81.0.110 probable"),
+        ("Yealink", "T46S", "66.100.0.1", "yealink-66.86.0.15 probable"),
+        ("Yealink", "T46S", "66_86_0_15", "yealink-66.86.0.15 exact"),
+        ("Yealink", "T46S", "108_86_0_90", "yealink-66.86.0.15 complete"),
+        ("Yealink", "T46S", "2.60.0.130", "PV0605"),
+        ("Yealink", "T46S", "2_60_0_130", "PV0605"),
+        ("Yealink", "T46S", "2.9.0.42", "PV0605"),
+        // What is no number is not too old.
+        ("Yealink", "T46S", "latest", "yealink-66.86.0.15 probable"),
+        ("Snom", "D765", "8.7.5.35", "snom-8.7.5.35 exact"),
+        ("Snom", "D765", "8.7.5.44", "snom-8.7.5.35 complete"),
+        ("Snom", "D765", "8.9.3.60", "snom-8.9.3.80 complete"),
+        ("Snom", "D765", "8.8.1.1", "snom-8.7.5.35 probable"),
+        ("Snom", "D765", "10.1.46.16", "snom-10.1.54.13 complete"),
+        ("Snom", "D765", "v10.1.54.13", "snom-10.1.54.13 exact"),
+        ("Snom", "D765", "V10.1.64.14", "snom-10.1.54.13 complete"),
+        ("Snom", "D765", "6.5.20", "PV0605"),
+        ("Polycom", "VVX400", "5.4.3", "polycom-5.4.3 exact"),
+        ("Polycom", "VVX400", "5.4.3.1014", "polycom-5.4.3 exact"),
+        ("Polycom", "VVX400", "5.4.30", "polycom-5.4.3 complete"),
+        ("Polycom", "VVX400", "5.10.1", "polycom-5.9.2 complete"),
+        ("Polycom", "VVX400", "4.0.11", "polycom-5.9.2 probable"),
+        ("Polycom", "VVX400", "3.2.4.0267", "PV0605"),
+        ("Cisco", "SPA504G", "7.5.5", "spa-7.5.5 exact"),
+        ("Cisco", "SPA504G", "7.5.5b", "spa-7.5.5 exact"),
+        ("Cisco", "SPA504G", "7.5.2b", "spa-7.5.5 complete"),
+        ("Cisco", "SPA504G", "7.4.9c", "spa-7.4.9 exact"),
+        ("Cisco", "SPA504G", "7.10.1", "spa-7.5.5 probable"),
+        ("Cisco", "SPA942", "6.1.5(a)", "spa-6.1.5 exact"),
+        ("Cisco", "SPA942", "6.1.50", "spa-6.1.5 complete"),
+        ("Cisco", "8841", "12.0.7-MPP0201-66", "mpp-12.0.7 exact"),
+        ("Cisco", "8841", "12.0.1-MPP0001-245", "mpp-12.0.7 complete"),
+        ("Cisco", "8841", "11-3-1-msr3-3", "mpp-11.3.1 exact"),
+        ("Cisco", "8841", "11-3-7-msr1", "mpp-11.3.1 complete"),
+        ("Cisco", "8841", "9.3.1-18/SIP", "PV0605"),
+        // The hardware's numbers before the hyphen are no part of the firmware.
+        ("Fanvil", "X4", "P0.18.23.1.23-2.4.12", "fanvil-2.12 exact"),
+        ("Fanvil", "X4", "2.4.12", "fanvil-2.12 exact"),
+        ("Fanvil", "X4", "P0.16.5-1.12.2", "fanvil-2.12 probable"),
+        ("Fanvil", "X4", "P0.18.23.1.23-1.3.9", "PV0605"),
+        ("Fanvil", "X4", "2.3.1", "fanvil-2.3 exact"),
+    ] {
+        let answer = answer(&set, &query(vendor, model, firmware));
+        assert!(answer.starts_with(expected), "{vendor} {model} {firmware}: {answer}, not {expected}");
+    }
+}
+
 #[test]
 fn what_is_never_chosen_is_explained() {
     let set = set(&files());
@@ -118,6 +214,11 @@ fn what_is_never_chosen_is_explained() {
         (
             query("Digium", "D40", "0.9"),
             "PV0605 Firmware: no plugin may be given to a phone with the firmware `0.9`; upgrade the phone, or correct `firmware`: digium-1.4.0.0 refuses <1.0, digium-2.2.1.8 refuses <1.0, digium-2.8.1 refuses <1.0",
+        ),
+        // The number of the model does not count here either.
+        (
+            query("Yealink", "T46S", "108.60.0.90"),
+            "PV0605 Firmware: no plugin may be given to a phone with the firmware `108.60.0.90`; upgrade the phone, or correct `firmware`: yealink-66.84 refuses <70, yealink-66.86 refuses <70",
         ),
         (
             query("Digium", "", ""),

@@ -8,7 +8,7 @@ use super::reader::{self, Fields, Read, Spanned};
 use crate::diagnostic::Diagnostics;
 use crate::plugin::codes::BAD_REQUIREMENT;
 use crate::plugin::requirement::{FirmwareMatch, Requirement};
-use crate::plugin::version::Version;
+use crate::plugin::version::{Version, without_v};
 use crate::yaml::Node;
 
 /// The section `associate`.
@@ -18,7 +18,7 @@ pub struct Rules {
     pub firmware_match: FirmwareMatch,
     /// Finds the part of a version that names the generation: its first group, else all it matches.
     pub generation: Option<Pattern>,
-    /// Versions it must not be given to.
+    /// Versions it must not be given to, counted from the generation on.
     pub refuse_firmware: Option<Requirement>,
     /// Other names of the vendor.
     pub vendor_aliases: Vec<String>,
@@ -57,15 +57,28 @@ impl Rules {
 
     /// The generation that a version belongs to (`None` where the expression does not match it), and the
     /// version from there on, which is what ordering compares: a Yealink's first number is its model.
+    /// The expression is written for dots; a spelling with others (`66_86_0_15`) is read as with dots.
     pub(crate) fn generation<'v>(&self, version: &'v str) -> (Option<Version>, &'v str) {
         let Some(pattern) = &self.generation else { return (Some(Version::parse(version)), version) };
-        let found = pattern.captures(version).and_then(|groups| groups.get(1).or_else(|| groups.get(0)));
-        match found {
-            Some(part) => {
-                let rest = version.get(part.start()..).unwrap_or(version);
-                (Some(Version::parse(part.as_str())), rest)
-            }
+        let version = without_v(version);
+        let find = |text: &str| {
+            let groups = pattern.captures(text)?;
+            let part = groups.get(1).or_else(|| groups.get(0))?;
+            Some((Version::parse(part.as_str()), part.start()))
+        };
+        match find(version).or_else(|| find(&dotted(version))) {
+            Some((generation, start)) => (Some(generation), version.get(start..).unwrap_or(version)),
             None => (None, version),
         }
     }
+
+    /// What is compared of a version: all from its generation on.
+    pub(crate) fn compared(&self, version: &str) -> Version {
+        Version::parse(self.generation(version).1)
+    }
+}
+
+/// A version with dots for what stands between its parts. As long as before, so that places stay.
+fn dotted(version: &str) -> String {
+    version.chars().map(|c| if c.is_ascii() && !c.is_ascii_alphanumeric() { '.' } else { c }).collect()
 }

@@ -9,6 +9,7 @@
 mod digium;
 mod iana;
 mod rule;
+mod snom;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -22,6 +23,7 @@ use crate::support::Repository;
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
     digium::CASES, //
+    snom::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
