@@ -1,11 +1,11 @@
-//! Writing a [`Table`](super::table::Table): the format is described there.
+//! Writing a [`Table`](super::table::Table).
 
-use super::pages::{sums, sums_length};
-use super::record::{Claim, OwnerRef, Record};
-use super::table::{
+use super::layout::{
     AFTER, BEFORE, BEFORE_SENSITIVE, ENTRY, Entry, HEADER, ID, Id, Kind, NUMBER, RECORD, RUN, SENSITIVE,
     SETTLED, SHARE, SHARED, STAMPED, VERSION, checksum,
 };
+use super::pages::{sums, sums_length};
+use super::record::{Claim, OwnerRef, Record};
 
 /// What a table is made of.
 #[derive(Default)]
@@ -120,7 +120,7 @@ impl Parts<'_> {
             open.push(sum);
             sum += run.iter().filter(|record| !record.sensitive).count() as u32;
         }
-        if self.records.len() % RUN == 0 {
+        if self.records.len().is_multiple_of(RUN) {
             open.push(sum);
         }
         open

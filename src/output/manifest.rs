@@ -14,9 +14,10 @@ use std::path::Path;
 use super::Owner;
 use super::encode::{self, Parts};
 use super::errors::{Fault, system};
+use super::layout::{Entry, HEADER, ID, Id, Kind, after};
 use super::memo::{release, save};
 use super::record::{Claim, FileDigest, Record, Stamp};
-use super::table::{self, Entry, HEADER, ID, Id, Kind, Table};
+use super::table::Table;
 use super::tree::gone_is_none;
 
 /// However small the manifest is, so many bytes of changes are not worth writing it anew.
@@ -468,7 +469,7 @@ pub(super) fn id_on_disk(state: &Path) -> io::Result<Option<Id>> {
     };
     let mut header = [0; HEADER];
     let goes_on = match changes.read_exact_at(&mut header, 0) {
-        Ok(()) => table::after(&header) == Some(id),
+        Ok(()) => after(&header) == Some(id),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(e) => return Err(e),
     };

@@ -12,11 +12,11 @@ use rustix::io::Errno;
 
 use super::Options;
 use super::errors::{Fault, system};
+use super::layout::Kind;
 use super::manifest::{Manifest, id_on_disk};
 use super::pages::PagedFile;
 use super::staging::{DIRECTORY, MARKER};
 use super::state::{Transaction, is_number, state_directory};
-use super::table::Kind;
 
 /// The manifest of the last build, kept in memory. A transaction that begins with it reads the manifest only
 /// if another process has written it since.

@@ -24,6 +24,7 @@ mod compare;
 mod content;
 mod encode;
 mod errors;
+mod layout;
 mod list;
 mod lock;
 mod manifest;

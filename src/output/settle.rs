@@ -5,10 +5,10 @@ use std::fs;
 use super::apply::how_far;
 use super::commit::needs_all;
 use super::errors::{Fault, system};
+use super::layout::Kind;
 use super::memo::release;
 use super::staging::{MARKER, Staging, Temp};
 use super::state::Transaction;
-use super::table::Kind;
 use super::tree::{Tree, volume};
 
 /// What the placing of files leaves to do.

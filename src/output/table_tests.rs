@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::output::Owner;
 use crate::output::encode::Parts;
+use crate::output::layout::ID;
 use crate::output::record::Stamp;
 
 /// Files with owners, size, sensitivity and stamp; directories.

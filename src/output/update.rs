@@ -3,13 +3,13 @@
 use super::apply::Apply;
 use super::encode::Parts;
 use super::errors::Fault;
+use super::layout::{ENTRY, Entry, HEADER, ID, Kind, NUMBER, RECORD, SHARE};
 use super::memo::reserve;
 use super::pages::sums_length;
 use super::record::{Claim, Record, Stamp};
 use super::settle::Update;
 use super::staging::Staged;
 use super::stamps::stamps;
-use super::table::{ENTRY, Entry, HEADER, ID, Kind, NUMBER, RECORD, SHARE};
 
 impl Apply<'_> {
     /// Takes room for what the manifest will need, at most. Which directories stay is only known in the end.

@@ -293,5 +293,4 @@ impl Part {
 }
 
 #[cfg(test)]
-#[path = "index_part_tests.rs"]
 mod tests;

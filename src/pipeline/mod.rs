@@ -7,6 +7,7 @@ mod choose;
 mod collect;
 mod difference;
 mod fingerprint;
+mod foretell;
 mod incremental;
 mod index;
 mod index_file;

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use super::choose;
 use super::difference::{Difference, numbers};
+use super::foretell::note;
 use super::incremental::{Delta, standing_warnings};
-use super::index::{Index, Record, Sort, Sorts};
+use super::index::{Index, Record, Sorts};
 use super::index_file::{Change, OnDisk};
 use super::index_part::Part;
 use super::inputs::Input;
@@ -25,7 +26,7 @@ use crate::inventory::summary::{EntryKind, Summary, key};
 use crate::inventory::{self, File, Found, Inventory, Resolver};
 use crate::output::{Committed, Failed, Options, Owner, Scope, Staged, Transaction};
 use crate::plugin::templates::Loader;
-use crate::plugin::{Plugin, PluginSet, Templates};
+use crate::plugin::{Plugin, Templates};
 use crate::render::{Renderer, Used};
 
 /// So many devices are rendered in less time than it takes to find out what templates do with texts, by which
@@ -245,39 +246,6 @@ impl Partly<'_> {
         out.is_empty().then_some(inventory)
     }
 
-    /// Plugin and model of each reached device, if they are of kinds that there were before, and if what belongs to
-    /// no device stays as it is: then no other plugin has to be loaded.
-    fn foretold(&self, index: &Index, inventory: &Inventory, reach: &Reach) -> Option<Sorts> {
-        let known = self.state.known.as_ref();
-        let known = known.filter(|_| !self.memory.lasting && self.delta.plugins.is_empty())?;
-        let resolver = Resolver::new(inventory, &self.memory.secrets);
-        let mut sorts = Sorts::new();
-        for entry in &inventory.devices {
-            let (plugin, model) = known.sort(&resolver.identity(entry))?;
-            note(&mut sorts, plugin, model, &entry.id.to_string());
-        }
-        let same = self.after(index, reach, &sorts).iter().eq(index.sorts_in_use());
-        same.then_some(sorts)
-    }
-
-    /// The plugins and models in use after it.
-    fn after(&self, index: &Index, reach: &Reach, sorts: &Sorts) -> BTreeSet<Sort> {
-        let gone: Vec<u64> = reach.gone.iter().map(|id| key(EntryKind::Device, id)).collect();
-        index.sorts_after(sorts, gone.iter())
-    }
-
-    /// Loads the plugins of some devices.
-    fn load_some(&mut self, sorts: &Sorts, out: &mut Diagnostics) -> Plugins {
-        let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for plugin in self.state.plugins.iter().filter(|plugin| sorts.contains_key(&plugin.id)) {
-            let (family, units) = plugin.units.clone();
-            wanted.entry(family).or_default().extend(units);
-        }
-        let (plugins, overrides) = (&self.site.plugins, self.site.overrides.as_deref());
-        let set = PluginSet::load_some(plugins, overrides, &wanted, &mut self.memory.sources, out);
-        Plugins { files: Vec::new(), set, templates: BTreeMap::new() }
-    }
-
     /// Makes the files of the reached devices, and those that belong to no device as far as they may have
     /// changed.
     fn make(
@@ -415,12 +383,6 @@ impl Partly<'_> {
         state.manifest = held.manifest_id()?;
         Some(())
     }
-}
-
-/// Notes plugin and model of a device.
-fn note(sorts: &mut Sorts, plugin: &str, model: &str, device: &str) {
-    let models = sorts.entry(plugin.to_owned()).or_default();
-    models.entry(model.to_owned()).or_default().push(key(EntryKind::Device, device));
 }
 
 fn summaries<'p>(numbers: &[u32], parsed: &'p [Parsed]) -> Vec<(u32, &'p Summary)> {
