@@ -28,6 +28,7 @@ use super::state::Transaction;
 #[cfg(test)]
 use super::stop;
 use super::tree::{Parent, Tree};
+use super::whole::Whole;
 
 /// Applies a plan that passed all checks, all but the manifest.
 pub(super) fn apply(
@@ -43,6 +44,7 @@ pub(super) fn apply(
         staging,
         plan,
         checked,
+        whole: Whole::default(),
         made: Vec::new(),
         touched: 0,
         loosened: false,
@@ -50,6 +52,9 @@ pub(super) fn apply(
         stop: stop::stop(),
     };
     let result = apply.run();
+    if result.is_err() && apply.touched == 0 {
+        apply.touched = apply.take_back_whole();
+    }
     if result.is_err() && apply.touched == 0 {
         apply.take_back();
     }
@@ -74,6 +79,8 @@ pub(super) struct Apply<'a> {
     pub(super) staging: &'a Staging,
     pub(super) plan: &'a Plan<'a>,
     pub(super) checked: &'a Checked<'a>,
+    /// Directories that were put in place with all their files.
+    pub(super) whole: Whole,
     /// Directories made so far.
     pub(super) made: Vec<&'a str>,
     /// Files changed so far that cannot be changed back.
@@ -81,7 +88,7 @@ pub(super) struct Apply<'a> {
     /// Whether modes or groups were changed, of files or directories that stay.
     loosened: bool,
     #[cfg(test)]
-    stop: Option<stop::Stop>,
+    pub(super) stop: Option<stop::Stop>,
 }
 
 impl<'a> Apply<'a> {
@@ -120,6 +127,7 @@ impl<'a> Apply<'a> {
         let all = new.len() + old.len() + checked.remove.len();
         placing.total.store(all as u64, Ordering::Relaxed);
         self.remove(true)?;
+        let new = self.place_whole(new)?;
         self.make_directories()?;
         self.place_new(&new)?;
         self.place_old(&old)?;
@@ -170,7 +178,7 @@ impl<'a> Apply<'a> {
         set.map_err(|e| self.fault(&e, "set the mode of", directory))
     }
 
-    fn set_access(&self, directory: &OwnedFd, mode: u32) -> io::Result<()> {
+    pub(super) fn set_access(&self, directory: &OwnedFd, mode: u32) -> io::Result<()> {
         let found = fs::fstat(directory)?;
         if let Some(group) = self.staging.group().filter(|group| group.as_raw() != found.st_gid) {
             fs::fchown(directory, None, Some(group))?;
@@ -200,7 +208,7 @@ impl<'a> Apply<'a> {
     fn place_new(&mut self, files: &[&'a Staged]) -> Result<(), Fault> {
         let (placed, error) = self.place(files);
         let Some((path, e)) = error else {
-            self.touched += placed;
+            self.touched += placed + self.whole.files();
             return Ok(());
         };
         let mut parent = Parent::default();
@@ -209,6 +217,9 @@ impl<'a> Apply<'a> {
                 .at(self.tree, file.path.parent())
                 .and_then(|at| fs::unlinkat(at, file.path.name(), AtFlags::empty()).map_err(io::Error::from));
             self.touched += usize::from(undone.is_err());
+        }
+        if self.touched > 0 {
+            self.touched += self.whole.files();
         }
         Err(self.fault(&e, "write", path))
     }
@@ -368,7 +379,7 @@ impl<'a> Apply<'a> {
         self.transaction.sync(self.tree, self.staging, both)
     }
 
-    fn fault(&self, error: &io::Error, doing: &str, path: &str) -> Fault {
+    pub(super) fn fault(&self, error: &io::Error, doing: &str, path: &str) -> Fault {
         system(error, doing, &self.tree.shown(path))
     }
 }

@@ -16,7 +16,7 @@ use super::layout::Kind;
 use super::manifest::{Manifest, id_on_disk};
 use super::pages::PagedFile;
 use super::staging::{DIRECTORY, MARKER};
-use super::state::{Transaction, is_number, state_directory};
+use super::state::{Transaction, is_temporary, state_directory};
 
 /// The manifest of the last build, kept in memory. A transaction that begins with it reads the manifest only
 /// if another process has written it since.
@@ -104,7 +104,7 @@ fn left_behind(state: &Path) -> bool {
         || there(MARKER)
         || [Kind::Journal, Kind::Manifest].iter().any(|kind| aside(state, kind.file()).exists())
         || fs::read_dir(state.join(DIRECTORY))
-            .is_ok_and(|entries| entries.flatten().any(|entry| is_number(&entry.file_name())))
+            .is_ok_and(|entries| entries.flatten().any(|entry| is_temporary(&entry.file_name())))
 }
 
 /// Replaces a file of the state directory in one step.

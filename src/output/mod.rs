@@ -24,6 +24,7 @@ mod compare;
 mod content;
 mod encode;
 mod errors;
+mod fresh;
 mod layout;
 mod list;
 mod lock;
@@ -44,6 +45,7 @@ mod table;
 mod tree;
 mod update;
 mod verify;
+mod whole;
 
 #[cfg(test)]
 mod stop;

@@ -87,14 +87,19 @@ pub(super) struct Stamp {
 impl Stamp {
     /// `now` is what the file system's clock said before the look, as the time of a file made then.
     pub(super) fn new(stat: &Stat, now: i64) -> Self {
-        let ctime = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
-        let grain = if ctime % 1_000_000_000 == 0 { COARSE } else { GRAIN };
-        Self {
+        let stamp = Self {
             mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-            ctime,
+            ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
             inode: stat.st_ino,
-            settled: ctime.saturating_add(grain) < now,
-        }
+            settled: false,
+        };
+        stamp.alone_until(now)
+    }
+
+    /// The same for a file that nobody else could reach before the clock said `now`.
+    pub(super) fn alone_until(self, now: i64) -> Self {
+        let grain = if self.ctime % 1_000_000_000 == 0 { COARSE } else { GRAIN };
+        Self { settled: self.ctime.saturating_add(grain) < now, ..self }
     }
 
     /// Whether `stat` shows that nothing happened to the file.

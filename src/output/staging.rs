@@ -2,8 +2,9 @@
 //!
 //! Each thread at work has a directory of its own below the state directory: threads that create files in
 //! one directory wait for each other. A file gets its final mode and group at once, so that the commit has
-//! nothing left to do but rename. Where a rename from there cannot work (another file system, another
-//! mount), the temporary lies in out/ itself, under a dot name and readable by its owner only.
+//! nothing left to do but rename. Files of directories that out/ does not have yet lie in a tree that is
+//! renamed whole (`fresh`). Where a rename from there cannot work (another file system, another mount), the
+//! temporary lies in out/ itself, under a dot name and readable by its owner only.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,6 +20,7 @@ use rustix::io::Errno;
 use super::compare::Comparison;
 use super::content::{BUFFER, Side, Source};
 use super::errors::{Fault, system};
+use super::fresh::{self, Fresh};
 use super::manifest::Manifest;
 use super::path::OutPath;
 use super::record::{FileDigest, Stamp, nanoseconds};
@@ -30,12 +32,8 @@ pub(super) const DIRECTORY: &str = "staging";
 /// Its presence says that temporaries may lie in out/.
 pub(super) const MARKER: &str = "temporaries-in-out";
 
-const CREATE: OFlags =
+pub(super) const CREATE: OFlags =
     OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// How many files a directory of temporaries takes. All of them wait there for the commit, and file systems
-/// are slower in large directories.
-const FULL: u32 = 1000;
 
 /// The mode of a file in out/.
 pub(super) fn file_mode(sensitive: bool) -> Mode {
@@ -79,7 +77,7 @@ pub(super) enum Standing {
 /// Where the new bytes are.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Temp {
-    /// Below the staging directory: `slot/number`.
+    /// Below the staging directory: `slot/number`, or [`fresh::DIRECTORY`] and the path below out/.
     Staging(String),
     /// In a directory of out/, under this name.
     Tree(Box<str>, String),
@@ -93,8 +91,18 @@ struct Slot {
     buffer: Vec<u8>,
     /// The directory that the last file is in, open.
     parent: Option<(Box<str>, OwnedFd)>,
-    /// The last parent looked at, and the directory of out/ for its temporaries if there must be one.
-    last: Option<(Box<str>, Option<Box<str>>)>,
+    /// The last parent looked at, and where its temporaries are.
+    last: Option<(Box<str>, Home)>,
+}
+
+/// Where the temporaries for a directory of out/ are.
+enum Home {
+    /// In the thread's own directory.
+    Slot,
+    /// Under their own names, in a tree that may become part of out/.
+    Fresh(fresh::Directory),
+    /// In this directory of out/.
+    Tree(Box<str>),
 }
 
 /// The staging directory of one build.
@@ -118,6 +126,7 @@ pub(super) struct Staging {
     next_in_tree: AtomicU64,
     in_tree: AtomicBool,
     marking: Mutex<()>,
+    fresh: Fresh,
 }
 
 impl Staging {
@@ -167,6 +176,7 @@ impl Staging {
             next_in_tree: AtomicU64::new(0),
             in_tree: AtomicBool::new(false),
             marking: Mutex::default(),
+            fresh: Fresh::default(),
         })
     }
 
@@ -187,6 +197,11 @@ impl Staging {
     /// How temporaries in out/ begin.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// The directories that are written whole.
+    pub(super) fn fresh(&self) -> &Fresh {
+        &self.fresh
     }
 
     /// Whether any temporary lies in out/.
@@ -232,9 +247,7 @@ impl Staging {
     ) -> Result<Staged, Fault> {
         let mut slot = self.slot()?;
         let staged = self.stage_with(&mut slot, tree, manifest, artifact);
-        if slot.next < FULL {
-            self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.index, slot);
-        }
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(slot.index, slot);
         staged
     }
 
@@ -259,13 +272,9 @@ impl Staging {
                 ..staged(artifact, found.standing, digest, source.size())
             });
         }
-        let home = self.home(slot, tree, artifact.path.parent())?;
-        let (temp, mut file) = match &home {
-            None => self.create(slot, artifact)?,
-            Some(directory) => self.create_in_tree(tree, directory)?,
-        };
+        let (temp, mut file) = self.create(slot, tree, artifact)?;
         let poured = source.pour(Some(&mut file), &mut slot.buffer).and_then(|poured| {
-            if home.is_none() {
+            if matches!(temp, Temp::Staging(_)) {
                 self.finish(&file, artifact.sensitive).map_err(Side::Target)?;
             }
             let stat = fs::fstat(&file).map_err(|e| Side::Target(e.into()))?;
@@ -287,7 +296,27 @@ impl Staging {
         }
     }
 
-    fn create(&self, slot: &mut Slot, artifact: &Artifact) -> Result<(Temp, File), Fault> {
+    /// Creates a temporary for the artifact where it belongs.
+    fn create(&self, slot: &mut Slot, tree: &Tree, artifact: &Artifact) -> Result<(Temp, File), Fault> {
+        let parent = artifact.path.parent();
+        if slot.last.as_ref().is_none_or(|(last, _)| **last != *parent) {
+            slot.last = Some((parent.into(), self.home(tree, parent)?));
+        }
+        match &slot.last {
+            Some((_, Home::Tree(directory))) => return self.create_in_tree(tree, directory),
+            Some((_, Home::Fresh(directory))) => {
+                let created = directory.create(artifact.path.name(), artifact.sensitive);
+                let shown = || self.state.join(DIRECTORY).join(fresh::below(artifact.path.as_str()));
+                if let Some(created) = created.map_err(|e| system(&e, "create", &shown()))? {
+                    return Ok(created);
+                }
+            }
+            _ => {}
+        }
+        self.create_in_slot(slot, artifact)
+    }
+
+    fn create_in_slot(&self, slot: &mut Slot, artifact: &Artifact) -> Result<(Temp, File), Fault> {
         let name = slot.next.to_string();
         slot.next += 1;
         let file = fs::openat(&slot.directory, &name, CREATE, file_mode(artifact.sensitive));
@@ -322,17 +351,15 @@ impl Staging {
         Ok(())
     }
 
-    /// The directory of out/ that temporaries for `parent` must lie in, if the staging directory will not do.
-    fn home(&self, slot: &mut Slot, tree: &Tree, parent: &str) -> Result<Option<Box<str>>, Fault> {
-        if let Some((last, home)) = &slot.last
-            && **last == *parent
-        {
-            return Ok(home.clone());
-        }
+    /// Where temporaries for `parent` are to lie.
+    fn home(&self, tree: &Tree, parent: &str) -> Result<Home, Fault> {
         let (nearest, volume) = tree.nearest(parent).map_err(|e| system(&e, "open", &tree.shown(parent)))?;
-        let home: Option<Box<str>> = (volume != self.volume).then(|| nearest.into());
-        slot.last = Some((parent.into(), home.clone()));
-        Ok(home)
+        if volume != self.volume {
+            return Ok(Home::Tree(nearest.into()));
+        }
+        let fresh = self.fresh.directory(&self.root, tree, nearest, parent);
+        let shown = || self.state.join(DIRECTORY).join(fresh::below(parent));
+        Ok(fresh.map_err(|e| system(&e, "create", &shown()))?.map_or(Home::Slot, Home::Fresh))
     }
 
     /// Mode and group of a new file, where they did not come by themselves.
@@ -349,7 +376,10 @@ impl Staging {
     /// Removes a temporary that is not wanted; what stays is swept by the next build.
     pub(super) fn discard(&self, tree: &Tree, temp: &Temp) {
         let _ = match temp {
-            Temp::Staging(path) => fs::unlinkat(&self.root, path, AtFlags::empty()).map_err(io::Error::from),
+            Temp::Staging(path) => {
+                self.fresh.discarded(path);
+                fs::unlinkat(&self.root, path, AtFlags::empty()).map_err(io::Error::from)
+            }
             Temp::Tree(directory, name) => tree
                 .directory(directory)
                 .and_then(|at| fs::unlinkat(&at, name, AtFlags::empty()).map_err(io::Error::from)),

@@ -15,6 +15,7 @@ use super::commit::{Report, commit};
 use super::compare::compare_only;
 use super::encode::Parts;
 use super::errors::{Fault, system};
+use super::fresh;
 use super::layout::{Entry, Kind};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
@@ -334,9 +335,11 @@ impl Drop for Transaction {
     }
 }
 
-/// Only what provc can have made: numbered files in numbered directories. `--state` may name any directory.
+/// Only what provc can have made: numbered files in numbered directories, and the tree of what is new.
+/// `--state` may name any directory.
 fn clear_staging(path: &Path) -> io::Result<()> {
     let Some(entries) = gone_is_none(fs::read_dir(path))? else { return Ok(()) };
+    fresh::clear(path)?;
     for entry in entries {
         let entry = entry?;
         if !entry.file_type()?.is_dir() || !is_number(&entry.file_name()) {
@@ -354,7 +357,12 @@ fn clear_staging(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn is_number(name: &OsString) -> bool {
+/// Whether an entry of the staging directory is a build's.
+pub(super) fn is_temporary(name: &OsString) -> bool {
+    is_number(name) || name == fresh::DIRECTORY
+}
+
+fn is_number(name: &OsString) -> bool {
     name.to_str().is_some_and(|name| name.bytes().all(|b| b.is_ascii_digit()))
 }
 

@@ -22,6 +22,7 @@ mod random;
 mod refuse;
 mod shards;
 mod speed;
+mod whole;
 
 /// A repository with an out/.
 struct Site {

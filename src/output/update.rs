@@ -45,7 +45,7 @@ impl Apply<'_> {
     /// What the manifest is to say from now on.
     pub(super) fn update(&self, gone: &[&str]) -> Update {
         let manifest = &self.transaction.manifest;
-        let stamps = stamps(self.tree, self.staging, &self.plan.files);
+        let stamps = stamps(self.tree, self.staging, &self.plan.files, &self.whole);
         let planned = self.plan.files.iter().zip(stamps).map(|(file, stamp)| file.record(stamp));
         if !self.plan.partial {
             let mut records: Vec<Record<'_>> = planned.collect();

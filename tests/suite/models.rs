@@ -25,7 +25,7 @@ const LATER: &[(&str, &str)] = &[
 ];
 
 /// Vendors whose families are being built.
-const IN_WORK: &[&str] = &["Aastra", "Cisco", "Fanvil", "Grandstream", "Polycom", "Snom", "Yealink"];
+const IN_WORK: &[&str] = &["Cisco", "Grandstream", "Polycom", "Snom", "Yealink"];
 
 /// Models that no plugin of their vendor is for: vendor, models, reason.
 const MISSING: &[(&str, &[&str], &str)] = &[(

@@ -89,12 +89,49 @@ fn plugins_are_listed() {
     bare(&["plugin", "test", "--format", "markdown"]).expect(64);
 }
 
-/// What an override adds is listed as what the plugin itself has.
+/// One entry in an override: family, vendor, entry, the new model's file, what is in it, and what the phone says.
+const NEW_MODELS: &[[&str; 6]] = &[[
+    "digium",
+    "Digium",
+    "D99: {lines: 9, key_slots: [{kind: side, count: 20}]}",
+    "Digium/000fd3000001.cfg",
+    "index=\"8\" status=\"0\"",
+    "Digium D99 2_8_1_0",
+]];
+
 #[test]
-fn overrides_are_listed() {
-    let repository = Repository::new(&[("overrides/digium/plugin.yaml", "models: {D99: {lines: 9}}\n")]);
-    let listed = repository.provc(&["plugin", "list", "digium-2.8.1"]).expect(0).stdout;
-    assert!(listed.contains("digium-2.8.1  Digium  D99    deskphone  9 "), "{listed}");
+fn a_model_is_added_by_one_entry() {
+    for [family, vendor, entry, file, holds, says] in NEW_MODELS {
+        let model = entry.split(':').next().unwrap();
+        let repository = Repository::new(&[
+            (&format!("overrides/{family}/plugin.yaml"), &format!("models: {{{entry}}}\n")),
+            (
+                "inventory/all.yaml",
+                &format!(
+                    "site: {{http_url: \"http://192.0.2.1\"}}\nprofiles: {{base: {{sip: {{proxy: 192.0.2.10}}}}}}\ndevices:\n  \
+                     - {{mac: 000fd3000001, vendor: {vendor}, model: {model}, lines: [{{number: '1', username: u, \
+                     password: p}}], function_keys: {{20: {{type: blf, value: '2', label: Last}}}}}}\n"
+                ),
+            ),
+        ]);
+        let built = repository.provc(&["build"]).expect(0);
+        assert!(!built.stderr.contains("warning"), "{}", built.stderr);
+        let text = repository.read(&format!("out/{file}"));
+        assert!(text.contains(holds), "{family}: {text}");
+        assert!(repository.files("out").iter().any(|path| {
+            fs::read_to_string(repository.path().join("out").join(path)).unwrap().contains("Last")
+        }));
+        // Within the model's own bounds.
+        let inventory = repository.read("inventory/all.yaml");
+        repository.write("inventory/all.yaml", &inventory.replace("{20: {", "{21: {"));
+        assert!(repository.provc(&["check"]).expect(1).stderr.contains("position 21 is past the keys"));
+        let listed = repository.provc(&["plugin", "list", family]).expect(0).stdout;
+        assert!(listed.contains(&format!("  {model} ")), "{listed}");
+        let found = repository.provc(&["identify", "--http", "/", "--user-agent", says, "--format", "json"]);
+        let found = found.expect(0).json();
+        assert_eq!(found["model"].as_str(), Some(model));
+        assert!(found["plugin"].as_str().unwrap().starts_with(family), "{found}");
+    }
 }
 
 #[test]

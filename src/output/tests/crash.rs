@@ -91,7 +91,9 @@ fn new_files_that_find_no_room_are_taken_back() {
     let before = texts(&site.options.out);
     let directories = |site: &Site| fs::read_dir(&site.options.out).unwrap().count();
     let mut wanted = plan("new");
+    // A directory that is placed whole, and files in one that is there.
     wanted.extend((0..30).map(|i| file(&format!("fresh/{i}"), "x", device(i))));
+    wanted.extend((0..30).map(|i| file(&format!("d0/fresh-{i}"), "x", device(i))));
     let d = only(stopping(Stop::Full(20), || site.build(&wanted)).unwrap());
     assert_eq!(d.code, codes::NO_SPACE);
     assert_eq!(d.notes, ["nothing below out/ was changed"]);

@@ -6,8 +6,11 @@
 //! and a test that hands them to [`every_zone`]. Its cases stand in [`FAMILIES`], so that a version without
 //! one is noticed.
 
+mod aastra;
 mod digium;
+mod fanvil;
 mod iana;
+mod polycom;
 mod rule;
 mod snom;
 
@@ -22,7 +25,10 @@ use crate::support::Repository;
 
 /// All readers. A family adds a line.
 const FAMILIES: &[&[Case]] = &[
-    digium::CASES, //
+    aastra::CASES, //
+    digium::CASES,
+    fanvil::CASES,
+    polycom::CASES,
     snom::CASES,
 ];
 
