@@ -27,6 +27,8 @@ enum Asks {
     Set,
     /// When it is this word.
     Word(&'static str),
+    /// When this other setting, beside it, says something too: a phone may have each, but not both at once.
+    Beside(&'static str),
 }
 
 const fn f(name: &'static str, path: &'static str) -> Feature {
@@ -35,6 +37,10 @@ const fn f(name: &'static str, path: &'static str) -> Feature {
 
 const fn word(name: &'static str, path: &'static str, word: &'static str) -> Feature {
     Feature { name, path, asks: Asks::Word(word) }
+}
+
+const fn beside(name: &'static str, path: &'static str, other: &'static str) -> Feature {
+    Feature { name, path, asks: Asks::Beside(other) }
 }
 
 /// Sorted by name.
@@ -66,6 +72,7 @@ const TABLE: &[Feature] = &[
     word("tls", "sip.transport", "tls"),
     f("tones", "tones"),
     f("trusted_certificates", "tls.trusted_certificates"),
+    beside("two_phonebooks", "remote_phonebook", "contacts"),
     f("upgrade", "upgrade_to"),
     f("user", "user"),
     f("vlan", "network.vlan"),
@@ -80,7 +87,7 @@ pub(super) fn check(device: &Device, choice: &Choice, out: &mut Diagnostics) {
         let can = model.features.get(feature.name).filter(|can| can.as_bool() != Some(true));
         let Some(can) = can else { continue };
         let mut look = |item: Option<&Item>| {
-            let Some(item) = item.filter(|item| feature.asked(item)) else { return };
+            let Some(item) = item.filter(|item| feature.asked(item, &device.settings)) else { return };
             let Some(found) = refused(feature, can, item, model) else { return };
             if told.insert((feature.name, item.span)) {
                 out.push(found.at(item.span));
@@ -97,17 +104,27 @@ pub(super) fn check(device: &Device, choice: &Choice, out: &mut Diagnostics) {
 }
 
 impl Feature {
-    fn asked(&self, item: &Item) -> bool {
+    fn asked(&self, item: &Item, settings: &Map) -> bool {
         match (&self.asks, &item.datum) {
             (Asks::Word(word), Datum::Text(text)) => **text == **word,
             (Asks::Word(_), _) => false,
-            (Asks::Set, Datum::Bool(set)) => *set,
-            (Asks::Set, Datum::Int(number)) => *number != 0,
-            (Asks::Set, Datum::List(list)) => !list.is_empty(),
-            (Asks::Set, Datum::Map(map)) => map.iter().any(|(_, item)| item.datum != Datum::Removed),
-            (Asks::Set, Datum::Removed) => false,
-            (Asks::Set, _) => true,
+            (Asks::Set, _) => says_something(item),
+            (Asks::Beside(other), _) => {
+                says_something(item) && find(settings, other).is_some_and(says_something)
+            }
         }
+    }
+}
+
+/// Whether a setting asks for anything at all.
+fn says_something(item: &Item) -> bool {
+    match &item.datum {
+        Datum::Bool(set) => *set,
+        Datum::Int(number) => *number != 0,
+        Datum::List(list) => !list.is_empty(),
+        Datum::Map(map) => map.iter().any(|(_, item)| item.datum != Datum::Removed),
+        Datum::Removed => false,
+        _ => true,
     }
 }
 
@@ -118,6 +135,7 @@ fn refused(feature: &Feature, can: &tera::Value, item: &Item, model: &Model) -> 
         let what = match feature.asks {
             Asks::Word(word) => format!("`{path}: {word}`"),
             Asks::Set => format!("`{path}`"),
+            Asks::Beside(other) => format!("`{path}` beside `{other}`"),
         };
         let found = Diagnostic::warning(NO_EFFECT, format!("{what} has no effect on the {model}"));
         return Some(found.help("take it from these phones with `~` in a profile of theirs, or leave it"));

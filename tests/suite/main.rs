@@ -38,4 +38,5 @@ mod support;
 mod tree;
 mod watch;
 mod xml;
+mod yealink;
 mod zones;

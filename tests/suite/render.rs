@@ -115,6 +115,21 @@ fn models_that_want_different_files_under_one_path_are_an_error() {
 }
 
 #[test]
+fn a_phone_with_room_for_one_phonebook_is_told_of_two() {
+    let plugin = "id: one-1\nversion: 1.0.0\ndescription: One\nvendor: One\nfirmware: 1\n\
+        features: {two_phonebooks: false}\nmodels: {A: {lines: 1}, B: {lines: 1, features: {two_phonebooks: true}}}\n";
+    let inventory = "profiles:\n  base:\n    vendor: one\n    model: A\n    \
+        remote_phonebook: {url: \"http://h/b\"}\n    contacts: [all]\n\
+        contacts: {all: [{name: a, number: 1}]}\n\
+        devices:\n  - {mac: 001122000001}\n  - {mac: 001122000002, contacts: ~}\n  \
+        - {mac: 001122000003, remote_phonebook: ~}\n  - {mac: 001122000004, model: B}\n";
+    assert_eq!(
+        said(&[("plugins/one/v1/plugin.yaml", plugin), ("inventory/a.yaml", inventory)]),
+        ["PV0633 inventory/a.yaml:5:23 `remote_phonebook` beside `contacts` has no effect on the A"]
+    );
+}
+
+#[test]
 fn what_a_phone_cannot_do_is_told_where_it_is_asked_for_once_for_a_model() {
     let inventory = "profiles:\n  base: {vendor: Acme, plugin: acme-2.0}\n  \
         all:\n    sip: {proxy: p, srtp: required, dtmf_mode: inband, transport: tls}\n    \

@@ -7,12 +7,16 @@
 //! one is noticed.
 
 mod aastra;
+mod cisco_mpp;
+mod cisco_spa;
 mod digium;
 mod fanvil;
+mod grandstream;
 mod iana;
 mod polycom;
 mod rule;
 mod snom;
+mod yealink;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -28,12 +32,17 @@ const FAMILIES: &[&[Case]] = &[
     aastra::CASES, //
     digium::CASES,
     fanvil::CASES,
+    grandstream::CASES,
+    cisco_mpp::CASES,
+    cisco_spa::CASES,
     polycom::CASES,
     snom::CASES,
+    yealink::CASES,
 ];
 
 /// Versions that need no reader, each with the reason.
-const WITHOUT_CLOCK: &[(&str, &str)] = &[];
+const WITHOUT_CLOCK: &[(&str, &str)] =
+    &[("cisco_spa-1.2.2", "the ATA190 takes names of zones that only Cisco's own servers know")];
 
 /// One syntax of a time zone in the files of one version.
 pub struct Case {
