@@ -18,6 +18,7 @@ mod faults;
 mod identify;
 mod incremental;
 mod keys;
+mod mixed;
 mod models;
 mod nasty;
 mod ownership;
