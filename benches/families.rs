@@ -1,6 +1,6 @@
 //! Phones per second rendered, version by version of every family, in one process and on one thread.
 //!
-//! `cargo bench --bench families [-- PHONES]`: as many phones of each version (1,000 if no number is given), of
+//! `cargo bench --bench families [-- PHONES [PLUGINS]]`: as many phones of each version (1,000 if no number is given), of
 //! all its models in turn, each with a line of its own and up to six keys. Loading and resolving are done
 //! before and do not count. What is rendered is then written by a bare loop, each file by a temporary one and a
 //! rename; the last column is how long rendering takes for each second of that.
@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use provc::diagnostic::{Diagnostics, Severity};
@@ -45,9 +45,10 @@ fn main() {
     // `cargo test --all-targets` runs benchmarks without `--bench`: then only see that it works.
     let usual = if std::env::args().any(|arg| arg == "--bench") { 1000 } else { 20 };
     let phones: usize = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(usual);
-    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins");
+    let directory = std::env::args().skip(1).map(PathBuf::from).find(|path| path.is_dir());
+    let plugins = directory.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins"));
     let (mut sources, mut out) = <_>::default();
-    let set = provc::plugin::PluginSet::load(&[plugins], None, &mut sources, &mut out);
+    let set = provc::plugin::PluginSet::load(std::slice::from_ref(&plugins), None, &mut sources, &mut out);
 
     println!("{phones} phones of each version, one thread");
     println!(
@@ -56,7 +57,7 @@ fn main() {
     );
     let mut families: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for plugin in set.iter() {
-        let row = version(plugin, phones);
+        let row = version(plugin, phones, &plugins);
         let rate = row.phones as f64 / row.rendering;
         println!(
             "{:<28} {:>7} {:>9.1} {rate:>11.0} {:>9.1} {:>12.2}",
@@ -76,16 +77,15 @@ fn main() {
     }
 }
 
-fn version(plugin: &Plugin, phones: usize) -> Row {
+fn version(plugin: &Plugin, phones: usize, plugins: &Path) -> Row {
     let place = tempfile::tempdir().unwrap();
     let inventory = place.path().join("inventory");
     fs::create_dir(&inventory).unwrap();
     fs::write(inventory.join("all.yaml"), fleet(plugin, phones)).unwrap();
-    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins");
     let site = Site {
         repository: place.path().to_owned(),
         inventory: vec![inventory],
-        plugins: vec![plugins],
+        plugins: vec![plugins.to_owned()],
         // What a model cannot do is left out: the same inventory for all.
         render: Options { allow_unsupported: true, ..Options::default() },
         ..Site::default()
@@ -156,7 +156,7 @@ fn fleet(plugin: &Plugin, phones: usize) -> String {
     text
 }
 
-/// Up to six keys at positions where the model can do them, after two that may be lines.
+/// Up to six keys at positions where the model can do them, after one that may be the line's.
 fn keys(model: &Model, n: usize) -> String {
     let mut found = Vec::new();
     let mut position = 0;
@@ -164,7 +164,7 @@ fn keys(model: &Model, n: usize) -> String {
         for _ in 0..bank.count {
             position += 1;
             let kind = ["blf", "speeddial"].into_iter().find(|kind| model.can(bank, kind));
-            if let Some(kind) = kind.filter(|_| position > 2 && found.len() < 6) {
+            if let Some(kind) = kind.filter(|_| position > 1 && found.len() < 6) {
                 let value = 200_000 + n + found.len();
                 found.push(format!("{position}: {{type: {kind}, value: \"{value}\", label: Key {value}}}"));
             }

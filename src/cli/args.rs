@@ -33,6 +33,7 @@ Jobs on machines of their own:
 Exit status: 0 done; 1 a shard is missing or the shards do not agree; 64 wrong usage.";
 
 const IDENTIFY: &str = "\
+One request:
   provc identify --dhcp digium_D40_1_4_0_0_57389
   provc identify --http /Digium/000fd3000001.cfg --user-agent 'Digium D40 1_4_0_0_57389'
 A batch has a JSON object on each line of stdin, and an answer for each on stdout:
@@ -41,8 +42,8 @@ Its keys are dhcp, http, tftp, user_agent, options, headers and mac; empty lines
 Exit status: 0 done, also where nothing is known; 1 a plugin, or a line of a batch, has a mistake; 64 wrong usage.";
 
 const PLUGIN_TEST: &str = "\
-A case is an inventory FAMILY/VERSION/tests/CASE.yaml, and tests/CASE/ is the tree that it becomes, byte for byte
-and without a warning. Overrides of the site are not laid over the plugins.
+A case is an inventory, FAMILY/VERSION/tests/CASE.yaml, and tests/CASE/ is the tree that it
+becomes, byte for byte and without a warning. Overrides of the site are not laid over the plugins.
 Exit status: 0 every case is as expected; 1 one is not, or there are none; 64 wrong usage.";
 
 /// What every command takes.

@@ -2,17 +2,19 @@
 //! the tree that it becomes, byte for byte.
 //!
 //! A case is a build like any other, into a directory that is gone afterwards, with the plugins as they are
-//! and no overrides. A warning fails it as an error does: what a plugin shows off, it does without complaint.
+//! and no overrides. Plugins and their templates are read once for many cases. A warning fails it as an error does: what a plugin shows off, it does without complaint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use similar::TextDiff;
 use walkdir::WalkDir;
 
-use super::{Action, Site, run};
+use super::memory::Plugins;
+use super::{Action, Hint, Memory, Site, run_with};
 use crate::diagnostic::{Diagnostic, SourceMap};
 use crate::output;
 use crate::plugin::plugin_id;
@@ -96,32 +98,52 @@ pub fn find(directories: &[PathBuf]) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-impl Case {
-    /// Builds it with the plugins of these directories and compares, or writes the expected tree anew.
-    pub fn run(&self, plugins: &[PathBuf], bless: bool) -> Outcome {
-        self.try_run(plugins, bless).unwrap_or_else(|error| Outcome::Io(error.to_string()))
+/// Runs cases, on many threads if wanted.
+pub struct Runner {
+    plugins: Vec<PathBuf>,
+    bless: bool,
+    /// What no thread uses at the moment: there are as many as threads.
+    kept: Mutex<Vec<(Option<Plugins>, SourceMap)>>,
+}
+
+impl Runner {
+    /// For cases of the plugins in these directories. With `bless`, expected trees are written anew.
+    pub fn new(plugins: &[PathBuf], bless: bool) -> Self {
+        Self { plugins: plugins.to_vec(), bless, kept: Mutex::default() }
     }
 
-    fn try_run(&self, plugins: &[PathBuf], bless: bool) -> io::Result<Outcome> {
-        if !self.file.is_file() {
-            let message = format!("{} is missing: the tree belongs to no case", self.file.display());
+    /// Builds a case and compares, or writes the expected tree anew.
+    pub fn run(&self, case: &Case) -> Outcome {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory = Memory::lasting();
+        (memory.plugins, memory.sources) = kept.unwrap_or_default();
+        let outcome = self.build(case, &mut memory);
+        let kept = (memory.plugins, memory.sources);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
+        outcome.unwrap_or_else(|error| Outcome::Io(error.to_string()))
+    }
+
+    fn build(&self, case: &Case, memory: &mut Memory) -> io::Result<Outcome> {
+        if !case.file.is_file() {
+            let message = format!("{} is missing: the tree belongs to no case", case.file.display());
             return Ok(Outcome::Io(message));
         }
         let directory = tempfile::tempdir()?;
         let out = directory.path().join("out");
         let site = Site {
             repository: directory.path().to_owned(),
-            inventory: vec![self.file.clone()],
-            plugins: plugins.to_vec(),
+            inventory: vec![case.file.clone()],
+            plugins: self.plugins.clone(),
             ..Site::default()
         };
-        let report = run(&site, &Action::build(output::Options::new(&out)));
+        let build = Action::build(output::Options::new(&out));
+        let report = run_with(&site, &build, memory, &Hint::Unknown);
         if !report.diagnostics.is_empty() {
             return Ok(Outcome::Said(report.diagnostics, report.sources));
         }
         let actual = tree(&out)?;
-        let expected = self.file.with_extension("");
-        if bless {
+        let expected = case.file.with_extension("");
+        if self.bless {
             if expected.exists() {
                 fs::remove_dir_all(&expected)?;
             }

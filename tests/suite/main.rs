@@ -19,6 +19,7 @@ mod identify;
 mod incremental;
 mod keys;
 mod linphone;
+mod mixed;
 mod models;
 mod nasty;
 mod ownership;

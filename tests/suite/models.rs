@@ -1,6 +1,6 @@
 //! Every model of `tests/models.yaml`, with every firmware that is in use on it, gets a plugin that knows it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;

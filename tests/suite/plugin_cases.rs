@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use provc::diagnostic::{HumanOptions, human};
-use provc::pipeline::cases::{self, Outcome};
+use provc::pipeline::cases::{self, Outcome, Runner};
 use rayon::prelude::*;
 
 fn plugins() -> PathBuf {
@@ -17,8 +17,9 @@ fn every_case_becomes_its_tree() {
     let directories = [plugins()];
     let cases = cases::find(&directories).unwrap();
     assert!(cases.iter().any(|case| case.plugin == "digium-2.8.1" && case.name == "rich"), "{cases:?}");
+    let runner = Runner::new(&directories, crate::support::blessing());
     let run = |case: &cases::Case| {
-        let told = match case.run(&directories, crate::support::blessing()) {
+        let told = match runner.run(case) {
             Outcome::Same | Outcome::Blessed(_) => return None,
             Outcome::Differs(found) => found
                 .iter()

@@ -90,14 +90,24 @@ fn plugins_are_listed() {
 }
 
 /// One entry in an override: family, vendor, entry, the new model's file, what is in it, and what the phone says.
-const NEW_MODELS: &[[&str; 6]] = &[[
-    "digium",
-    "Digium",
-    "D99: {lines: 9, key_slots: [{kind: side, count: 20}]}",
-    "Digium/000fd3000001.cfg",
-    "index=\"8\" status=\"0\"",
-    "Digium D99 2_8_1_0",
-]];
+const NEW_MODELS: &[[&str; 6]] = &[
+    [
+        "digium",
+        "Digium",
+        "D99: {lines: 9, key_slots: [{kind: side, count: 20}]}",
+        "Digium/000fd3000001.cfg",
+        "index=\"8\" status=\"0\"",
+        "Digium D99 2_8_1_0",
+    ],
+    [
+        "yealink",
+        "Yealink",
+        "T79X: {lines: 9, key_slots: [{kind: linekey, count: 20, name: 'linekey.{n}', lines: true}], vars: {code: 199}}",
+        "000fd3000001.cfg",
+        "\naccount.9.enable = 0\n",
+        "Yealink SIP-T79X 96.87.0.15 00:0f:d3:00:00:01",
+    ],
+];
 
 #[test]
 fn a_model_is_added_by_one_entry() {

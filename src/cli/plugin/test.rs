@@ -12,7 +12,7 @@ use super::super::print::{Printer, plural};
 use super::load::Loaded;
 use super::wanted;
 use crate::diagnostic::{Diagnostic, Severity, SourceMap};
-use crate::pipeline::cases::{self, Case, Outcome};
+use crate::pipeline::cases::{self, Case, Outcome, Runner};
 
 /// Runs `plugin test`.
 pub(super) fn run(args: &PluginTest, loaded: &Loaded, printer: &Printer) -> Status {
@@ -39,8 +39,8 @@ pub(super) fn run(args: &PluginTest, loaded: &Loaded, printer: &Printer) -> Stat
     }
     let chosen: Vec<&Case> =
         all.iter().filter(|case| wanted(&args.names, &case.family, &case.plugin)).collect();
-    let outcomes: Vec<(&Case, Outcome)> =
-        chosen.par_iter().map(|case| (*case, case.run(directories, args.bless))).collect();
+    let runner = Runner::new(directories, args.bless);
+    let outcomes: Vec<(&Case, Outcome)> = chosen.par_iter().map(|case| (*case, runner.run(case))).collect();
     let failed = outcomes.iter().filter(|(_, outcome)| !outcome.is_fine()).count();
     if printer.format() == Format::Json {
         let rows: Value = outcomes.iter().map(|(case, outcome)| object(case, outcome)).collect();
