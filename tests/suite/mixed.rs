@@ -47,7 +47,7 @@ fn texts(value: &Value) -> BTreeSet<&str> {
 
 /// The passwords that stand in a text.
 fn secrets(text: &str) -> BTreeSet<&str> {
-    let found = text.match_indices(SECRET).map(|(at, _)| &text[at..]);
+    let found = text.match_indices(SECRET).map(|(at, _)| text.split_at(at).1);
     found.map(|rest| rest.split_once("-secret").map_or(rest, |(secret, _)| secret)).collect()
 }
 
