@@ -13,6 +13,7 @@ use rustix::fs::{FileType, Mode};
 
 use super::commit::Report;
 use super::errors::Fault;
+use super::layout::Kind;
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
 use super::memo::save;
@@ -20,7 +21,6 @@ use super::part::{self, Part};
 use super::record::{Record, Stamp};
 use super::staging::{Staged, Staging, Standing};
 use super::state::{LOCK, Transaction, check_apart, check_out, make_directory, open_tree, state_directory};
-use super::table::Kind;
 use super::tree::Tree;
 use super::{Options, Owner, Scope, Shard, accounts, codes, content};
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use super::checks::{Checked, directory_mode};
 use super::encode::{self, Parts};
 use super::errors::{Fault, system};
+use super::layout::{Entry, Kind};
 use super::memo::{release, save};
 use super::path::{ancestors, split};
 use super::plan::Plan;
@@ -26,7 +27,6 @@ use super::staging::{Staged, Staging, Standing, Temp, file_mode};
 use super::state::Transaction;
 #[cfg(test)]
 use super::stop;
-use super::table::{Entry, Kind};
 use super::tree::{Parent, Tree};
 use super::whole::Whole;
 

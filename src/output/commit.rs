@@ -63,6 +63,11 @@ fn place(
 ) -> Result<(Report, Option<Settled>), Diagnostics> {
     let plan = Plan::new(staged, &transaction.manifest, scope, transaction.trusted, &mut problems);
     let checked = check(transaction, &plan, &mut problems);
+    // What will be asked of these once they are made has to be known before.
+    checked.missing.iter().for_each(|directory| _ = transaction.manifest.made(directory));
+    if transaction.manifest.is_damaged() {
+        problems.push(needs_all());
+    }
     if problems.has_errors() {
         return Err(problems);
     }
@@ -108,7 +113,7 @@ fn forget_parts(transaction: &Transaction, scope: &Scope) -> Result<(), Fault> {
     if stays || transaction.staging.is_none() { Ok(()) } else { part::forget(&transaction.state, |_| true) }
 }
 
-fn needs_all() -> Diagnostic {
+pub(super) fn needs_all() -> Diagnostic {
     let message = "what earlier builds wrote is not known, so a part of out/ cannot be built alone";
     Diagnostic::error(codes::DAMAGED_STATE, message).help("build everything")
 }

@@ -1,10 +1,11 @@
-//! Writing a [`Table`](super::table::Table): the format is described there.
+//! Writing a [`Table`](super::table::Table).
 
-use super::record::{Claim, OwnerRef, Record};
-use super::table::{
-    AFTER, ENTRY, Entry, HEADER, ID, Id, Kind, RECORD, SENSITIVE, SETTLED, SHARE, SHARED, STAMPED, VERSION,
-    checksum,
+use super::layout::{
+    AFTER, BEFORE, BEFORE_SENSITIVE, ENTRY, Entry, HEADER, ID, Id, Kind, NUMBER, RECORD, RUN, SENSITIVE,
+    SETTLED, SHARE, SHARED, STAMPED, VERSION, checksum,
 };
+use super::pages::{sums, sums_length};
+use super::record::{Claim, OwnerRef, Record};
 
 /// What a table is made of.
 #[derive(Default)]
@@ -19,19 +20,28 @@ pub(super) struct Parts<'a> {
     pub(super) after: Id,
     /// How often the manifest was written; two writes with equal content are still two.
     pub(super) generation: u64,
+    /// Of a change: for each of `records` whether there was one before, and if so whether it was sensitive.
+    pub(super) before: Vec<Option<bool>>,
+    /// Of a change: how many files there are in all once it was made.
+    pub(super) files: usize,
 }
 
 impl Parts<'_> {
-    /// Writes a table, all but its checksum.
+    /// Writes a table, all but its checksums.
     pub(super) fn encode(&self, kind: Kind) -> Vec<u8> {
         let (owners, of_records, of_shares) = self.owners();
         let mut text = String::new();
         let entries = owners.len() + self.entries.len();
-        let fixed = HEADER + self.records.len() * RECORD + entries * ENTRY + self.shares.len() * SHARE;
+        let by_owner = self.by_owner(owners.len(), &of_records, &of_shares);
+        let open = self.open();
+        let numbers = (by_owner.0.len() + by_owner.1.len() + open.len()) * NUMBER;
+        let fixed =
+            HEADER + self.records.len() * RECORD + entries * ENTRY + self.shares.len() * SHARE + numbers;
         let texts: usize = self.records.iter().map(|record| record.path.len()).sum::<usize>()
             + owners.iter().map(|owner| owner.id().len()).sum::<usize>();
         text.reserve(texts);
-        let mut body = Vec::with_capacity(fixed + texts + ID);
+        let more: usize = self.entries.iter().map(|entry| entry.parts().1.len()).sum();
+        let mut body = Vec::with_capacity(fixed + texts + more + sums_length(fixed + texts + more) + ID);
         body.extend(kind.magic());
         body.extend(VERSION.to_le_bytes());
         body.extend((RECORD as u32).to_le_bytes());
@@ -41,8 +51,11 @@ impl Parts<'_> {
         }
         body.extend(self.after);
         body.extend([0; 4]);
-        for (record, owner) in self.records.iter().zip(of_records) {
-            body.extend(row(record, owner, append(&mut text, record.path)));
+        body.extend((by_owner.1.len() as u64).to_le_bytes());
+        body.extend((self.files.max(self.records.len()) as u64).to_le_bytes());
+        for (i, (record, owner)) in self.records.iter().zip(of_records).enumerate() {
+            let before = self.before.get(i).copied().flatten();
+            body.extend(row(record, owner, before, append(&mut text, record.path)));
         }
         let owners = owners.iter().map(|owner| (owner.kind(), owner.id()));
         for (kind, name) in owners.chain(self.entries.iter().map(|entry| entry.parts())) {
@@ -56,11 +69,61 @@ impl Parts<'_> {
             body.extend(owner.to_le_bytes());
             body.extend(flag(*sensitive, SENSITIVE).to_le_bytes());
         }
+        for number in by_owner.0.iter().chain(&by_owner.1).chain(&open) {
+            body.extend(number.to_le_bytes());
+        }
         if let Some(length) = body.get_mut(AFTER - 8..AFTER) {
             length.copy_from_slice(&(text.len() as u64).to_le_bytes());
         }
         body.extend(text.as_bytes());
         body
+    }
+
+    /// How many claims come before those of each owner, and all claims by owner.
+    fn by_owner(&self, owners: usize, of_records: &[u32], of_shares: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let claims = || {
+            let firsts = (0u32..).zip(of_records).map(|(record, owner)| (*owner, record));
+            let shares = self.shares.iter().zip(of_shares).filter_map(|((record, _), owner)| {
+                let first = of_records.get(*record) == Some(owner);
+                (!first).then_some((*owner, *record as u32))
+            });
+            firsts.chain(shares)
+        };
+        let mut starts = vec![0u32; owners + 1];
+        for (owner, _) in claims() {
+            if let Some(count) = starts.get_mut(owner as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        let mut next = starts.clone();
+        let mut order = vec![0u32; sum as usize];
+        for (owner, record) in claims() {
+            let Some(place) = next.get_mut(owner as usize) else { continue };
+            if let Some(slot) = order.get_mut(*place as usize) {
+                *slot = record;
+            }
+            *place += 1;
+        }
+        (starts, order)
+    }
+
+    /// How many records before every so many are not sensitive.
+    fn open(&self) -> Vec<u32> {
+        let mut open = Vec::with_capacity(self.records.len() / RUN + 1);
+        let mut sum = 0u32;
+        for run in self.records.chunks(RUN) {
+            open.push(sum);
+            sum += run.iter().filter(|record| !record.sensitive).count() as u32;
+        }
+        if self.records.len().is_multiple_of(RUN) {
+            open.push(sum);
+        }
+        open
     }
 
     /// All owners, sorted, and the index of the owner of each record and of each share. Owners come in runs,
@@ -95,12 +158,14 @@ impl Parts<'_> {
     }
 }
 
-fn row(record: &Record<'_>, owner: u32, (offset, length): (u64, u32)) -> [u8; RECORD] {
+fn row(record: &Record<'_>, owner: u32, before: Option<bool>, (offset, length): (u64, u32)) -> [u8; RECORD] {
     let stamp = record.stamp;
     let flags = flag(record.sensitive, SENSITIVE)
         | flag(record.shared, SHARED)
         | flag(stamp.is_some(), STAMPED)
-        | flag(stamp.is_some_and(|stamp| stamp.settled), SETTLED);
+        | flag(stamp.is_some_and(|stamp| stamp.settled), SETTLED)
+        | flag(before.is_some(), BEFORE)
+        | flag(before == Some(true), BEFORE_SENSITIVE);
     let (mtime, ctime, inode) = stamp.map_or((0, 0, 0), |stamp| (stamp.mtime, stamp.ctime, stamp.inode));
     let mut row = [0; RECORD];
     let mut rest: &mut [u8] = &mut row;
@@ -122,9 +187,11 @@ fn row(record: &Record<'_>, owner: u32, (offset, length): (u64, u32)) -> [u8; RE
     row
 }
 
-/// Closes a table with its checksum.
+/// Closes a table with its checksums.
 pub(super) fn seal(mut body: Vec<u8>) -> Vec<u8> {
-    let id = checksum(&body);
+    let sums = sums(&body);
+    let id = checksum(body.get(..HEADER).unwrap_or(&body), &sums);
+    body.extend(sums);
     body.extend(id);
     body
 }

@@ -1,8 +1,9 @@
 //! What earlier builds own: a table, and beside it what partial builds changed since.
 //!
-//! Writing 200,000 records for the sake of one device would cost more than the device. So a partial build
-//! appends a small table to a second file; each names the one before by its checksum, and when together they
-//! have grown to a fair part of the first, everything is written anew. A torn end is noticed like any damage.
+//! Reading and writing 200,000 records for the sake of one device would cost more than the device. So a partial
+//! build reads of the table what it has to know ([`Manifest::load_some`]) and appends a small table to a second
+//! file; each names the one before by its checksum, and when together they have grown to a fair part of the
+//! first, everything is read and written anew. A torn end is noticed like any damage.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -13,18 +14,19 @@ use std::path::Path;
 use super::Owner;
 use super::encode::{self, Parts};
 use super::errors::{Fault, system};
+use super::layout::{Entry, HEADER, ID, Id, Kind, after};
 use super::memo::{release, save};
 use super::record::{Claim, FileDigest, Record, Stamp};
-use super::table::{self, Entry, HEADER, ID, Id, Kind, Table};
+use super::table::Table;
 use super::tree::gone_is_none;
 
 /// However small the manifest is, so many bytes of changes are not worth writing it anew.
 const CHANGES_LEAST: u64 = 64 * 1024;
-/// Changes may grow to one such part of the manifest: much more of them, and reading them takes longer than
-/// reading it.
-const CHANGES_PART: u64 = 40;
+/// Changes may grow to one such part of the manifest: all of them are read by every build, and much more would
+/// take longer than the rest of a build of one device.
+const CHANGES_PART: u64 = 160;
 
-/// All records, in memory.
+/// All records.
 pub(super) struct Manifest {
     base: Table,
     /// What the changes say, by path.
@@ -102,26 +104,63 @@ impl Manifest {
             Ok(base) => Self::of(base),
             Err(what) => return Ok(Loaded::Damaged(what)),
         };
-        let bytes = read(&state.join(Kind::Changes.file()))?.unwrap_or_default();
-        // A file that goes on from another manifest was left by a build that ended before it was removed.
-        if table::after(&bytes).is_some_and(|after| Some(after) != manifest.id) {
-            return Ok(Loaded::Whole(manifest));
+        let changes = read(&state.join(Kind::Changes.file()))?.unwrap_or_default();
+        manifest.absorb_all(&changes);
+        Ok(if manifest.torn { Loaded::Torn(manifest) } else { Loaded::Whole(manifest) })
+    }
+
+    /// A manifest that reads only what it is asked for, for a build of some devices: see
+    /// [`Manifest::is_damaged`]. Nothing where all of it has to be read, because something is wrong, or because
+    /// it is to be written anew.
+    pub(super) fn load_some(state: &Path) -> Option<Self> {
+        let base = File::open(state.join(Kind::Manifest.file())).ok()?;
+        let mut manifest = Self::of(Table::open(Kind::Manifest, base).ok()?);
+        let path = state.join(Kind::Changes.file());
+        let changes = gone_is_none(fs::read(path)).ok()?.unwrap_or_default();
+        if changes.len() as u64 > manifest.most_changes() {
+            return None;
         }
-        let mut rest: &[u8] = &bytes;
+        manifest.absorb_all(&changes);
+        Some(manifest).filter(|manifest| !manifest.torn)
+    }
+
+    /// Whether there are so many changes that all of it should be read, and then written anew.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.changes > self.most_changes()
+    }
+
+    /// Whether something could not be read that was asked for, so that what was answered is worth nothing.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.base.is_damaged()
+    }
+
+    /// Whether there is nothing that it would have to read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.base.is_whole()
+    }
+
+    /// Takes in what partial builds wrote.
+    fn absorb_all(&mut self, changes: &[u8]) {
+        let mut rest = changes;
+        // A file that goes on from another manifest was left by a build that ended before it was removed.
+        let first = Table::length(rest).and_then(|length| rest.get(..length));
+        let first = first.and_then(|first| Table::decode(Kind::Changes, first.to_vec()).ok());
+        if first.is_some_and(|first| Some(first.after()) != self.id) {
+            return;
+        }
         while !rest.is_empty() {
             let piece = Table::length(rest).and_then(|length| rest.split_at_checked(length));
             let change = piece.and_then(|(piece, after)| {
                 let change = Table::decode(Kind::Changes, piece.to_vec()).ok()?;
-                (Some(change.after()) == manifest.id).then_some((change, after))
+                (Some(change.after()) == self.id).then_some((change, after))
             });
             let Some((change, after)) = change else {
-                manifest.torn = true;
-                return Ok(Loaded::Torn(manifest));
+                self.torn = true;
+                return;
             };
-            manifest.absorb(&change);
+            self.absorb(&change);
             rest = after;
         }
-        Ok(Loaded::Whole(manifest))
     }
 
     fn absorb(&mut self, change: &Table) {
@@ -135,31 +174,28 @@ impl Manifest {
                 stamp: record.stamp,
                 claims: claims.into_iter().map(|(owner, sensitive)| (owner.to_owner(), sensitive)).collect(),
             };
-            self.put(record.path, Some(kept));
+            self.put(record.path, Some(kept), change.before(i));
         }
         for entry in change.entries() {
             match entry {
                 Entry::Made(path) => drop(self.directories.insert(path.into(), true)),
                 Entry::Unmade(path) => drop(self.directories.insert(path.into(), false)),
-                Entry::Gone(path) => self.put(path, None),
+                Entry::Gone(path) => self.put(path, None, Some(false)),
+                Entry::SensitiveGone(path) => self.put(path, None, Some(true)),
             }
         }
-        self.changes += change.bytes().len() as u64;
+        self.changes += change.size();
+        self.count = change.files();
         self.id = change.id();
         self.generation = change.generation();
     }
 
-    fn put(&mut self, path: &str, now: Option<Kept>) {
-        self.count += usize::from(now.is_some());
-        let had = match self.files.get_mut(path) {
-            Some(change) => std::mem::replace(&mut change.now, now).is_some(),
-            None => {
-                let before = self.base.find(path).map(|record| record.sensitive);
-                self.files.insert(path.into(), Change { now, before });
-                before.is_some()
-            }
-        };
-        self.count -= usize::from(had);
+    /// `before` says what the first change of a path found in the table, and is of no use in a later one.
+    fn put(&mut self, path: &str, now: Option<Kept>, before: Option<bool>) {
+        match self.files.get_mut(path) {
+            Some(change) => change.now = now,
+            None => drop(self.files.insert(path.into(), Change { now, before })),
+        }
     }
 
     /// The checksum that names this very state; none where nothing that can be believed is on disk.
@@ -228,7 +264,7 @@ impl Manifest {
         });
         let mut found: Vec<Record<'_>> = changed.collect();
         for index in owners.iter().flat_map(|owner| self.base.owned_by(owner.as_ref())) {
-            let record = self.base.record(*index as usize);
+            let record = self.base.record(index);
             found.extend(record.filter(|record| !self.files.contains_key(record.path)));
         }
         found.sort_unstable_by_key(|record| record.path);
@@ -287,6 +323,12 @@ impl Manifest {
 
     /// A table of what changes, as [`Manifest::extend`] takes it.
     pub(super) fn encode_change(&self, parts: &mut Parts<'_>) -> Vec<u8> {
+        let before = |record: &Record<'_>| self.find(record.path).map(|record| record.sensitive);
+        parts.before = parts.records.iter().map(before).collect();
+        let new = parts.before.iter().filter(|before| before.is_none()).count();
+        let gone = parts.entries.iter();
+        let gone = gone.filter(|entry| matches!(entry, Entry::Gone(_) | Entry::SensitiveGone(_))).count();
+        parts.files = (self.count + new).saturating_sub(gone);
         parts.after = self.id.unwrap_or_default();
         parts.generation = self.generation.wrapping_add(1);
         encode::seal(parts.encode(Kind::Changes))
@@ -297,8 +339,7 @@ impl Manifest {
     /// Two builds that write the same are still two: the checksum tells one from the other, so that the
     /// pipeline's state is not taken for that of a build that ended differently.
     pub(super) fn replace(&mut self, mut body: Vec<u8>, anew: bool, state: &Path) -> Result<(), Fault> {
-        let standing = self.base.bytes().strip_suffix(&self.base.id().unwrap_or_default());
-        if standing == Some(&body) && self.changes == 0 && !self.torn && !anew {
+        if self.base.is(&body) && self.changes == 0 && !self.torn && !anew {
             release(state, Kind::Manifest.file());
             return Ok(());
         }
@@ -340,15 +381,20 @@ impl Manifest {
     }
 
     /// Whether a change of so many bytes is not appended, but everything written anew. Without a sound
-    /// manifest on disk there is nothing to go on from.
+    /// manifest on disk there is nothing to go on from. One of which only some is known leaves it to the next
+    /// build: reading all of it now, when files are in place, might fail.
     fn folds(&self, change: u64) -> bool {
-        let most = CHANGES_LEAST.max(self.base.bytes().len() as u64 / CHANGES_PART);
-        self.id.is_none() || self.torn || self.changes + change > most
+        let over = self.id.is_none() || self.torn || self.changes + change > self.most_changes();
+        over && self.is_whole()
+    }
+
+    fn most_changes(&self) -> u64 {
+        CHANGES_LEAST.max(self.base.size() / CHANGES_PART)
     }
 
     /// How many bytes at most a change of so many will write.
     pub(super) fn room(&self, change: u64) -> u64 {
-        let all = self.base.bytes().len() as u64 + self.changes;
+        let all = self.base.size() + self.changes;
         if self.folds(change) { all + change } else { change }
     }
 
@@ -423,7 +469,7 @@ pub(super) fn id_on_disk(state: &Path) -> io::Result<Option<Id>> {
     };
     let mut header = [0; HEADER];
     let goes_on = match changes.read_exact_at(&mut header, 0) {
-        Ok(()) => table::after(&header) == Some(id),
+        Ok(()) => after(&header) == Some(id),
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(e) => return Err(e),
     };

@@ -12,10 +12,11 @@ use rustix::io::Errno;
 
 use super::Options;
 use super::errors::{Fault, system};
+use super::layout::Kind;
 use super::manifest::{Manifest, id_on_disk};
+use super::pages::PagedFile;
 use super::staging::{DIRECTORY, MARKER};
 use super::state::{Transaction, is_temporary, state_directory};
-use super::table::Kind;
 
 /// The manifest of the last build, kept in memory. A transaction that begins with it reads the manifest only
 /// if another process has written it since.
@@ -78,6 +79,12 @@ pub fn state_file(options: &Options, name: &str) -> PathBuf {
 /// The pipeline's own file `name`; nothing where it is absent or cannot be read, which costs a full build.
 pub fn read_state(options: &Options, name: &str) -> Option<Vec<u8>> {
     fs::read(state_file(options, name)).ok()
+}
+
+/// The pipeline's own file `name`, made by [`super::seal_pages`], of which only what is asked for will be read;
+/// nothing where it is absent or damaged.
+pub fn open_state(options: &Options, name: &str) -> Option<PagedFile> {
+    PagedFile::open(&state_file(options, name))
 }
 
 /// What names the manifest on disk, read without reading the manifest: the checksum at its end, or of the

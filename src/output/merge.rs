@@ -13,6 +13,7 @@ use rayon::prelude::*;
 
 use super::apart::one;
 use super::commit::Report;
+use super::layout::Kind;
 use super::lock::Lock;
 use super::part::{self, Part, united};
 use super::plan::collides;
@@ -20,7 +21,7 @@ use super::record::{Claim, Record};
 use super::shard::Shard;
 use super::staging::{Staged, Standing, file_mode};
 use super::state::{LOCK, Transaction, state_directory};
-use super::table::{Kind, Table};
+use super::table::Table;
 use super::{Artifact, Content, Failed, Fault, Options, OutPath, Scope, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 

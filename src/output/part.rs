@@ -15,10 +15,11 @@ use sha1::{Digest, Sha1};
 
 use super::encode::{Parts, seal};
 use super::errors::{Fault, system};
+use super::layout::Kind;
 use super::record::{Claim, OwnerRef, Record};
 use super::shard::Shard;
 use super::staging::Staged;
-use super::table::{Kind, Table};
+use super::table::Table;
 use super::tree::gone_is_none;
 use super::{Failed, Owner};
 

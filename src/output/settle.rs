@@ -3,11 +3,12 @@
 use std::fs;
 
 use super::apply::how_far;
+use super::commit::needs_all;
 use super::errors::{Fault, system};
+use super::layout::Kind;
 use super::memo::release;
 use super::staging::{MARKER, Staging, Temp};
 use super::state::Transaction;
-use super::table::Kind;
 use super::tree::{Tree, volume};
 
 /// What the placing of files leaves to do.
@@ -38,6 +39,10 @@ pub(super) fn settle(transaction: &mut Transaction, settled: Settled) -> Result<
 
 fn end(transaction: &mut Transaction, settled: Settled) -> Result<(), Fault> {
     step(transaction)?;
+    // All of it was read before anything was placed, so that this is not met.
+    if transaction.manifest.is_damaged() {
+        return Err(Box::new(needs_all()));
+    }
     match settled.update {
         // The room that was taken for it.
         Update::Nothing => release(&transaction.state, Kind::Manifest.file()),

@@ -16,13 +16,14 @@ use super::compare::compare_only;
 use super::encode::Parts;
 use super::errors::{Fault, system};
 use super::fresh;
+use super::layout::{Entry, Kind};
 use super::lock::Lock;
 use super::manifest::{Loaded, Manifest};
 use super::memo::{Committed, ManifestCache, release};
 use super::path::TEMP_PREFIX;
 use super::record::{Record, Stamp};
 use super::staging::{self, Staged, Staging};
-use super::table::{Entry, Kind, Table};
+use super::table::Table;
 use super::tree::{Tree, gone_is_none, names};
 use super::{Artifact, Options, Scope, Shard, accounts, codes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -67,7 +68,7 @@ impl Transaction {
     pub fn begin(options: &Options) -> Result<Self, Fault> {
         match options.shard.filter(|_| !options.dry_run) {
             Some(shard) => Self::begin_apart(options, shard),
-            None => Self::start(options, None),
+            None => Self::start(options, None, false),
         }
     }
 
@@ -77,11 +78,22 @@ impl Transaction {
     pub fn begin_with(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
         match options.shard {
             Some(_) => Self::begin(options),
-            None => Self::start(options, Some(cache).filter(|_| !options.dry_run)),
+            None => Self::start(options, Some(cache).filter(|_| !options.dry_run), false),
         }
     }
 
-    fn start(options: &Options, cache: Option<&ManifestCache>) -> Result<Self, Fault> {
+    /// The same, for a commit of few owners' files ([`Scope::Only`]): of the manifest only what that asks for is
+    /// read, and only that is known to be sound. If any of it is not, the commit is refused.
+    ///
+    /// Errors: as [`Transaction::begin`].
+    pub fn begin_some(options: &Options, cache: &ManifestCache) -> Result<Self, Fault> {
+        if options.dry_run || options.shard.is_some() {
+            return Self::begin(options);
+        }
+        Self::start(options, Some(cache), true)
+    }
+
+    fn start(options: &Options, cache: Option<&ManifestCache>, some: bool) -> Result<Self, Fault> {
         let state = state_directory(options)?;
         let group = options.group.as_deref().map(accounts::group).transpose()?;
         check_out(&options.out)?;
@@ -107,7 +119,10 @@ impl Transaction {
         transaction.made_root = made_root;
         transaction.lock = lock;
         let journal = transaction.journal()?;
-        match cache.map(|cache| cache.take(&transaction.state)).transpose()?.flatten() {
+        let some = some && journal.is_none();
+        let held = cache.map(|cache| cache.take(&transaction.state)).transpose()?.flatten();
+        let held = held.filter(|manifest| manifest.is_whole() || some && !manifest.is_overdue());
+        match held.or_else(|| some.then(|| Manifest::load_some(&transaction.state)).flatten()) {
             Some(manifest) => transaction.manifest = manifest,
             None => transaction.load(journal.is_some())?,
         }
@@ -309,7 +324,8 @@ impl Drop for Transaction {
         }
         // Nothing can be reported from here; what stays is cleared by the next build.
         let _ = self.clear();
-        if let Some(cache) = self.cache.take().filter(|_| self.trusted && (self.done || !self.begun)) {
+        let known = self.trusted && !self.manifest.is_damaged();
+        if let Some(cache) = self.cache.take().filter(|_| known && (self.done || !self.begun)) {
             cache.put(&self.state, std::mem::replace(&mut self.manifest, Manifest::empty()));
         }
         // Another shard may be at work in it.

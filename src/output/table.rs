@@ -1,172 +1,120 @@
-//! The file format of the manifest, of what partial builds add to it, and of the crash journal: which paths
-//! a build wrote, with digest, owner and what `stat` said.
+//! Reading the manifest, what partial builds add to it, and the crash journal ([`super::layout`]).
 //!
-//! Removal follows what stands here, so a table counts only if its checksum, its bounds and every path in
+//! Removal follows what stands here, so a table counts only if its checksums, its bounds and every path in
 //! it hold; a damaged one is worth as much as none. Fixed-size records sorted by path, with the texts
-//! behind them, are searched where they lie: opening a table builds nothing. The header tells the size of a
-//! record, so that fields can be added at its end.
-//!
-//! All numbers are little-endian:
-//!
-//! | part | layout |
-//! |---|---|
-//! | header | magic 8, version 4, record size 4, generation 8, records 8, owners 8, entries 8, shares 8, text length 8, checksum of the table before 20, reserved 4 |
-//! | record | text offset 8, length 4, owner index 4, size 8, sha1 20, flags 4 (bit 0 sensitive, 1 shared, 2 stamped, 3 settled), mtime 8, ctime 8 (ns), inode 8 |
-//! | owner | kind 4 (0 static, 1 plugin, 2 device), text length 4, text offset 8; sorted |
-//! | entry | kind 4 (0 a directory that provc made, 1 one that it no longer has, 2 a file that it no longer has), text length 4, text offset 8; sorted |
-//! | share | record index 4, owner index 4, flags 4 (bit 0 sensitive); all owners of shared records, sorted |
-//! | text | paths and ids, UTF-8 |
-//! | end | sha1 20 of the header and of the xxh3 (128 bits) of the rest: sha1 alone would take most of the time of opening |
+//! behind them, are searched where they lie: opening a table builds nothing, and one that is asked for a few
+//! of its records is read in pages ([`super::pages`]), each of which is checked when it is read, and each record
+//! when it is looked at. The header tells the size of a record, so that fields can be added at its end.
 
 use std::cmp::Ordering;
-use std::sync::OnceLock;
-
-use sha1::{Digest, Sha1};
-use twox_hash::XxHash3_128;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use super::encode::seal;
+use super::layout::{
+    BEFORE, BEFORE_SENSITIVE, BOUNDS, CUT, ENTRY, Entry, FILES, HEADER, Id, Kind, Layout, NUMBER, RECORD,
+    RUN, SENSITIVE, SETTLED, SHARE, SHARED, STAMPED, VERSION, WRONG, after, begin, checksum, u32_at, u64_at,
+};
+use super::pages::{Pages, sums};
 use super::path;
 use super::record::{Claim, OwnerRef, Record, Stamp};
 
-/// The checksum at the end of a table, by which other tables and the pipeline's state name it.
-pub(super) type Id = [u8; ID];
-
-pub(super) const HEADER: usize = 88;
-pub(super) const ID: usize = 20;
-pub(super) const VERSION: u32 = 3;
-pub(super) const RECORD: usize = 72;
-pub(super) const ENTRY: usize = 16;
-pub(super) const SHARE: usize = 12;
-pub(super) const AFTER: usize = 64;
-
-pub(super) const SENSITIVE: u32 = 1;
-pub(super) const SHARED: u32 = 2;
-pub(super) const STAMPED: u32 = 4;
-pub(super) const SETTLED: u32 = 8;
-
-/// What does not add up.
-const BOUNDS: &str = "its parts do not add up";
-
-/// Which of the files.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
-    /// What the last full build left in out/.
-    Manifest,
-    /// What partial builds changed since.
-    Changes,
-    /// What a build was about to write.
-    Journal,
-    /// What one shard of a build planned. It goes on from nothing: in that place stands the checksum of
-    /// what else the shard says.
-    Part,
-}
-
-impl Kind {
-    /// The name in the state directory.
-    pub(super) fn file(self) -> &'static str {
-        match self {
-            Self::Manifest => "manifest",
-            Self::Changes => "manifest.changes",
-            Self::Journal => "journal",
-            Self::Part => "part",
-        }
-    }
-
-    pub(super) fn magic(self) -> [u8; 8] {
-        match self {
-            Self::Manifest => *b"provcman",
-            Self::Changes => *b"provcchg",
-            Self::Journal => *b"provcjnl",
-            Self::Part => *b"provcprt",
-        }
-    }
-}
-
-/// What an entry says.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Entry<'a> {
-    Made(&'a str),
-    Unmade(&'a str),
-    Gone(&'a str),
-}
-
-impl<'a> Entry<'a> {
-    pub(super) fn parts(self) -> (u32, &'a str) {
-        match self {
-            Self::Made(path) => (0, path),
-            Self::Unmade(path) => (1, path),
-            Self::Gone(path) => (2, path),
-        }
-    }
-
-    fn from_parts(kind: u32, path: &'a str) -> Option<Self> {
-        [Self::Made(path), Self::Unmade(path), Self::Gone(path)].into_iter().find(|e| e.parts().0 == kind)
-    }
-}
-
 /// A verified table.
 pub(super) struct Table {
-    bytes: Vec<u8>,
+    source: Source,
     layout: Layout,
-    /// How many of the records before each are not sensitive.
-    open: OnceLock<Vec<u32>>,
-    /// Records by owner: where each owner's begin, and their indexes.
-    owned: OnceLock<(Vec<u32>, Vec<u32>)>,
+    header: [u8; HEADER],
+    id: Option<Id>,
+}
+
+enum Source {
+    /// All of it, checked as a whole.
+    Whole(Vec<u8>),
+    /// A file, checked as far as it was asked for.
+    Pages(Pages),
 }
 
 impl Table {
     /// A table of nothing.
     pub(super) fn empty() -> Self {
         Self {
-            bytes: Vec::new(),
+            source: Source::Whole(Vec::new()),
             layout: Layout { record_size: RECORD, ..Layout::default() },
-            open: OnceLock::new(),
-            owned: OnceLock::new(),
+            header: [0; HEADER],
+            id: None,
         }
     }
 
     /// Reads a table, or says what is wrong with it. Any bytes are answered.
     pub(super) fn decode(kind: Kind, bytes: Vec<u8>) -> Result<Self, &'static str> {
-        let size = bytes.len().checked_sub(ID).ok_or("it is cut short")?;
-        let (body, id) = bytes.split_at_checked(size).ok_or("it is cut short")?;
-        if !body.starts_with(&kind.magic()) {
-            return Err("it is not such a file");
+        let (header, layout) = begin(kind, &bytes)?;
+        if layout.length() != Some(bytes.len()) {
+            return Err(CUT);
         }
-        if u32_at(body, 8) != Some(VERSION) {
-            return Err("it was written by another version of provc");
+        let (content, end) = bytes.split_at_checked(layout.size).ok_or(CUT)?;
+        let (standing, id) = end.split_last_chunk().ok_or(CUT)?;
+        if sums(content) != standing || checksum(header, standing) != *id {
+            return Err(WRONG);
         }
-        if checksum(body).as_slice() != id {
-            return Err("its checksum does not match");
-        }
+        let (header, id) = (*header, Some(*id));
+        let table = Self { source: Source::Whole(bytes), layout, header, id };
         // What follows holds for every file that provc wrote; it is checked all the same, because a
         // checksum is no signature.
-        let layout = Layout::read(body).ok_or(BOUNDS)?;
-        if layout.record_size < RECORD || layout.size != size {
-            return Err(BOUNDS);
-        }
-        let table = Self { layout, bytes, ..Self::empty() };
         table.check()?;
         Ok(table)
     }
 
+    /// A table of which only what is asked for will be read, and checked then: see [`Table::is_damaged`].
+    pub(super) fn open(kind: Kind, file: File) -> Result<Self, &'static str> {
+        const UNREADABLE: &str = "it cannot be read";
+        let length =
+            file.metadata().ok().and_then(|found| usize::try_from(found.len()).ok()).ok_or(UNREADABLE)?;
+        let mut header = [0; HEADER];
+        file.read_exact_at(&mut header, 0).map_err(|_| CUT)?;
+        let (_, layout) = begin(kind, &header)?;
+        if Some(length) != layout.length() {
+            return Err(CUT);
+        }
+        let mut end = vec![0; length - layout.size];
+        file.read_exact_at(&mut end, layout.size as u64).map_err(|_| UNREADABLE)?;
+        let (standing, id) = end.split_last_chunk().ok_or(CUT)?;
+        if checksum(&header, standing) != *id {
+            return Err(WRONG);
+        }
+        let (id, standing) = (Some(*id), standing.to_vec());
+        Ok(Self { source: Source::Pages(Pages::new(file, layout.size, standing)), layout, header, id })
+    }
+
+    /// Whether anything that was asked for could not be had. What was answered is then worth nothing.
+    pub(super) fn is_damaged(&self) -> bool {
+        matches!(&self.source, Source::Pages(pages) if pages.is_damaged())
+    }
+
+    /// Whether it was read as a whole.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.source, Source::Whole(_))
+    }
+
     /// The length in bytes of the table that `bytes` begins with, if its header says so.
     pub(super) fn length(bytes: &[u8]) -> Option<usize> {
-        Layout::read(bytes)?.size.checked_add(ID)
+        Layout::read(bytes)?.length()
     }
 
     /// Checks each part once, so that no later step meets anything but an owner, a sorted path, a share. Runs
     /// over bytes: as long as all of them are plain ASCII, there is no text to be made of any.
     fn check(&self) -> Result<(), &'static str> {
         const PATHS: &str = "it names impossible paths";
-        let text = self.bytes.get(self.layout.text_at..self.text_end()).ok_or(BOUNDS)?;
+        let Source::Whole(bytes) = &self.source else { return Ok(()) };
+        let text = bytes.get(self.layout.text_at..self.layout.size).ok_or(BOUNDS)?;
         let plain = path::all_plain(text);
         let impossible = |path: &[u8]| {
             !(plain && path::is_plain_alone(path))
                 && std::str::from_utf8(path).map_or(true, |path| path::check(path).is_err())
         };
-        let rows = self.bytes.get(HEADER..self.owners_at()).ok_or(BOUNDS)?;
+        let rows = bytes.get(HEADER..self.owners_at()).ok_or(BOUNDS)?;
         let mut previous: &[u8] = b"";
-        for row in rows.chunks_exact(self.layout.record_size) {
+        let mut open = 0u32;
+        for (i, row) in rows.chunks_exact(self.layout.record_size).enumerate() {
             let path = piece(text, u64_at(row, 0), u32_at(row, 8)).ok_or(BOUNDS)?;
             let (owner, flags) = u32_at(row, 12).zip(u32_at(row, 44)).ok_or(BOUNDS)?;
             if owner as usize >= self.layout.owners || flags & SHARED != 0 && self.layout.shares == 0 {
@@ -176,8 +124,17 @@ impl Table {
                 return Err(PATHS);
             }
             previous = path;
+            if i % RUN == 0 && self.number(self.open_at(), i / RUN) != Some(open) {
+                return Err(BOUNDS);
+            }
+            open += u32::from(flags & SENSITIVE == 0);
         }
-        let names = self.bytes.get(self.owners_at()..self.shares_at()).ok_or(BOUNDS)?;
+        if self.layout.records.is_multiple_of(RUN)
+            && self.number(self.open_at(), self.layout.records / RUN) != Some(open)
+        {
+            return Err(BOUNDS);
+        }
+        let names = bytes.get(self.owners_at()..self.shares_at()).ok_or(BOUNDS)?;
         let (owners, entries) = names.split_at_checked(self.layout.owners * ENTRY).ok_or(BOUNDS)?;
         let mut previous: Option<(u32, &[u8])> = None;
         for row in owners.chunks_exact(ENTRY) {
@@ -206,26 +163,43 @@ impl Table {
         {
             return Err(BOUNDS);
         }
-        Ok(())
+        let starts = |i| self.number(self.starts_at(), i).map(|n| n as usize);
+        let claims = |i| self.number(self.claims_at(), i).map(|n| n as usize);
+        let ordered = (0..=self.layout.owners).map(starts).is_sorted()
+            && starts(0) == Some(0)
+            && starts(self.layout.owners) == Some(self.layout.claims)
+            && (0..self.layout.claims).all(|i| claims(i).is_some_and(|record| record < self.layout.records));
+        if ordered { Ok(()) } else { Err(BOUNDS) }
     }
 
-    /// The bytes that it was read from; none for a table that never was on disk.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// Whether it is written as these bytes and their checksums.
+    pub(super) fn is(&self, content: &[u8]) -> bool {
+        matches!(&self.source, Source::Whole(bytes) if bytes.get(..self.layout.size) == Some(content))
+            && self.id.is_some()
+    }
+
+    /// How many bytes its file takes; none for a table that never was on disk.
+    pub(super) fn size(&self) -> u64 {
+        self.id.and_then(|_| self.layout.length()).map_or(0, |length| length as u64)
     }
 
     /// Its checksum.
     pub(super) fn id(&self) -> Option<Id> {
-        self.bytes.last_chunk().copied()
+        self.id
     }
 
     /// The checksum of the table that this one goes on from.
     pub(super) fn after(&self) -> Id {
-        after(&self.bytes).unwrap_or_default()
+        after(&self.header).unwrap_or_default()
     }
 
     pub(super) fn generation(&self) -> u64 {
-        u64_at(&self.bytes, 16).unwrap_or(0)
+        u64_at(&self.header, 16).unwrap_or(0)
+    }
+
+    /// How many files there are in all, once this change was made.
+    pub(super) fn files(&self) -> usize {
+        u64_at(&self.header, FILES).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
     }
 
     /// How many files.
@@ -254,82 +228,47 @@ impl Table {
 
     /// How many of the first `index` files are not sensitive.
     pub(super) fn open_before(&self, index: usize) -> usize {
-        let open = self.open.get_or_init(|| {
-            let mut sum = 0;
-            let each = (0..self.layout.records).map(|i| {
-                let before = sum;
-                sum += u32::from(self.flags(i) & SENSITIVE == 0);
-                before
-            });
-            let mut all: Vec<u32> = each.collect();
-            all.push(sum);
-            all
-        });
-        open.get(index).map_or(0, |n| *n as usize)
+        let first = index - index % RUN;
+        let before = self.number(self.open_at(), index / RUN).unwrap_or(0);
+        let open = |i: &usize| self.flags(*i).is_some_and(|flags| flags & SENSITIVE == 0);
+        before as usize + (first..index).filter(open).count()
     }
 
     /// The indexes of the files that `owner` has a claim to.
-    pub(super) fn owned_by(&self, owner: OwnerRef<'_>) -> &[u32] {
-        let (mut low, mut high) = (0, self.layout.owners);
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.owner(middle).is_some_and(|found| found < owner) {
-                low = middle + 1
-            } else {
-                high = middle
+    pub(super) fn owned_by(&self, owner: OwnerRef<'_>) -> Vec<usize> {
+        let at = partition(self.layout.owners, |i| self.owner(i).is_some_and(|found| found < owner));
+        if self.owner(at) != Some(owner) {
+            return Vec::new();
+        }
+        let start = |i| self.number(self.starts_at(), i).map_or(0, |n| n as usize);
+        let claims = start(at)..start(at + 1).min(self.layout.claims);
+        let records = claims.filter_map(|i| self.number(self.claims_at(), i)).map(|n| n as usize);
+        // A claim leads to somebody's file, which may be removed: the file has to know of it.
+        let theirs = |record: &usize| {
+            let known =
+                self.owner_of(*record) == Some(at) || self.shares_of(*record).any(|(_, owner)| owner == at);
+            if !known {
+                self.damage();
             }
-        }
-        if self.owner(low) != Some(owner) {
-            return &[];
-        }
-        let (starts, order) = self.owned.get_or_init(|| self.by_owner());
-        let at = |i: usize| starts.get(i).map_or(order.len(), |n| *n as usize);
-        order.get(at(low)..at(low + 1)).unwrap_or_default()
+            known
+        };
+        records.filter(theirs).collect()
     }
 
-    fn by_owner(&self) -> (Vec<u32>, Vec<u32>) {
-        let claims = || {
-            let firsts = (0..self.layout.records).filter_map(|i| Some((self.owner_of(i)?, i as u32)));
-            let shares = (0..self.layout.shares).filter_map(|i| {
-                let share = self.share(i)?;
-                let first = self.owner_of(share.0)? == share.1;
-                (!first).then_some((share.1, share.0 as u32))
-            });
-            firsts.chain(shares)
-        };
-        let mut starts = vec![0u32; self.layout.owners + 1];
-        for (owner, _) in claims() {
-            if let Some(count) = starts.get_mut(owner + 1) {
-                *count += 1;
-            }
-        }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
-        }
-        let mut next = starts.clone();
-        let mut order = vec![0u32; sum as usize];
-        for (owner, record) in claims() {
-            let Some(place) = next.get_mut(owner) else { continue };
-            if let Some(slot) = order.get_mut(*place as usize) {
-                *slot = record;
-            }
-            *place += 1;
-        }
-        (starts, order)
+    /// The shares of a record, with their indexes of owners.
+    fn shares_of(&self, record: usize) -> impl Iterator<Item = (usize, usize)> {
+        let first = partition(self.layout.shares, |i| self.share(i).is_some_and(|share| share.0 < record));
+        (first..self.layout.shares)
+            .map_while(move |i| self.share(i).filter(|share| share.0 == record).map(|share| (i, share.1)))
     }
 
     /// All owners of a shared record.
     pub(super) fn claims(&self, index: usize) -> Vec<Claim<'_>> {
-        let first = partition(self.layout.shares, |i| self.share(i).is_some_and(|share| share.0 < index));
-        (first..self.layout.shares)
-            .map_while(|i| self.share(i).filter(|share| share.0 == index).zip(Some(i)))
-            .filter_map(|((_, owner), i)| {
-                let flags = u32_at(&self.bytes, self.shares_at() + i * SHARE + 8)?;
-                Some((self.owner(owner)?, flags & SENSITIVE != 0))
-            })
-            .collect()
+        let claim = |(i, owner): (usize, usize)| {
+            let flags = u32::from_le_bytes(self.fixed(self.shares_at() + i * SHARE + 8)?);
+            Some((self.owner(owner)?, flags & SENSITIVE != 0))
+        };
+        self.shares_of(index).filter_map(claim).collect()
     }
 
     /// What it says beside its records.
@@ -345,18 +284,18 @@ impl Table {
 
     /// The record at `index`.
     pub(super) fn record(&self, index: usize) -> Option<Record<'_>> {
-        let bytes = self.row(index)?;
-        let flags = u32_at(bytes, 44)?;
+        let bytes: [u8; RECORD] = self.fixed(self.row_at(index)?)?;
+        let flags = u32_at(&bytes, 44)?;
         let stamp = Stamp {
-            mtime: u64_at(bytes, 48)?.cast_signed(),
-            ctime: u64_at(bytes, 56)?.cast_signed(),
-            inode: u64_at(bytes, 64)?,
+            mtime: u64_at(&bytes, 48)?.cast_signed(),
+            ctime: u64_at(&bytes, 56)?.cast_signed(),
+            inode: u64_at(&bytes, 64)?,
             settled: flags & SETTLED != 0,
         };
         Some(Record {
-            path: self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)?,
-            owner: self.owner(u32_at(bytes, 12)? as usize)?,
-            size: u64_at(bytes, 16)?,
+            path: self.safe(u64_at(&bytes, 0)?, u32_at(&bytes, 8)?)?,
+            owner: self.owner(u32_at(&bytes, 12)? as usize)?,
+            size: u64_at(&bytes, 16)?,
             digest: bytes.get(24..44)?.try_into().ok()?,
             sensitive: flags & SENSITIVE != 0,
             shared: flags & SHARED != 0,
@@ -364,43 +303,45 @@ impl Table {
         })
     }
 
+    /// Of the record at `index` of a change: whether there was one before, and if so whether it was sensitive.
+    pub(super) fn before(&self, index: usize) -> Option<bool> {
+        let flags = self.flags(index)?;
+        (flags & BEFORE != 0).then_some(flags & BEFORE_SENSITIVE != 0)
+    }
+
     /// The path of the record at `index`.
     pub(super) fn path(&self, index: usize) -> Option<&str> {
-        let bytes = self.row(index)?;
-        self.text(u64_at(bytes, 0)?, u32_at(bytes, 8)?)
+        let bytes: [u8; 12] = self.fixed(self.row_at(index)?)?;
+        self.safe(u64_at(&bytes, 0)?, u32_at(&bytes, 8)?)
     }
 
     /// The index of the first owner of a record.
     fn owner_of(&self, index: usize) -> Option<usize> {
-        Some(u32_at(self.row(index)?, 12)? as usize)
+        Some(u32::from_le_bytes(self.fixed(self.row_at(index)? + 12)?) as usize)
     }
 
-    fn flags(&self, index: usize) -> u32 {
-        self.row(index).and_then(|row| u32_at(row, 44)).unwrap_or(0)
+    fn flags(&self, index: usize) -> Option<u32> {
+        Some(u32::from_le_bytes(self.fixed(self.row_at(index)? + 44)?))
     }
 
-    fn row(&self, index: usize) -> Option<&[u8]> {
-        if index >= self.layout.records {
-            return None;
-        }
-        let at = HEADER + index * self.layout.record_size;
-        self.bytes.get(at..at + RECORD)
+    fn row_at(&self, index: usize) -> Option<usize> {
+        (index < self.layout.records).then(|| HEADER + index * self.layout.record_size)
     }
 
     fn owner(&self, index: usize) -> Option<OwnerRef<'_>> {
         if index >= self.layout.owners {
             return None;
         }
-        let (kind, id) = self.named(self.owners_at() + index * ENTRY)?;
-        OwnerRef::from_kind(kind, id)
+        let (kind, offset, length) = self.named(self.owners_at() + index * ENTRY)?;
+        OwnerRef::from_kind(kind, self.text(offset, length)?)
     }
 
     fn entry(&self, index: usize) -> Option<Entry<'_>> {
         if index >= self.layout.entries {
             return None;
         }
-        let (kind, path) = self.named(self.owners_at() + (self.layout.owners + index) * ENTRY)?;
-        Entry::from_parts(kind, path)
+        let (kind, offset, length) = self.named(self.owners_at() + (self.layout.owners + index) * ENTRY)?;
+        Entry::from_parts(kind, self.safe(offset, length)?)
     }
 
     /// Indexes of record and owner.
@@ -408,9 +349,9 @@ impl Table {
         if index >= self.layout.shares {
             return None;
         }
-        let at = self.shares_at() + index * SHARE;
-        let owner = u32_at(&self.bytes, at + 4)? as usize;
-        (owner < self.layout.owners).then_some((u32_at(&self.bytes, at)? as usize, owner))
+        let bytes: [u8; 8] = self.fixed(self.shares_at() + index * SHARE)?;
+        let owner = u32_at(&bytes, 4)? as usize;
+        (owner < self.layout.owners).then_some((u32_at(&bytes, 0)? as usize, owner))
     }
 
     fn owners_at(&self) -> usize {
@@ -421,65 +362,74 @@ impl Table {
         self.owners_at() + (self.layout.owners + self.layout.entries) * ENTRY
     }
 
-    fn text_end(&self) -> usize {
-        self.bytes.len().saturating_sub(ID)
+    fn starts_at(&self) -> usize {
+        self.shares_at() + self.layout.shares * SHARE
     }
 
-    fn named(&self, at: usize) -> Option<(u32, &str)> {
-        let text = self.text(u64_at(&self.bytes, at + 8)?, u32_at(&self.bytes, at + 4)?)?;
-        Some((u32_at(&self.bytes, at)?, text))
+    fn claims_at(&self) -> usize {
+        self.starts_at() + (self.layout.owners + 1) * NUMBER
+    }
+
+    fn open_at(&self) -> usize {
+        self.claims_at() + self.layout.claims * NUMBER
+    }
+
+    /// One of the numbers that begin at `at`.
+    fn number(&self, at: usize, index: usize) -> Option<u32> {
+        Some(u32::from_le_bytes(self.fixed(at + index * NUMBER)?))
+    }
+
+    /// Kind, offset and length of a text.
+    fn named(&self, at: usize) -> Option<(u32, u64, u32)> {
+        let bytes: [u8; ENTRY] = self.fixed(at)?;
+        Some((u32_at(&bytes, 0)?, u64_at(&bytes, 8)?, u32_at(&bytes, 4)?))
+    }
+
+    /// A text that is a path below out/.
+    fn safe(&self, offset: u64, length: u32) -> Option<&str> {
+        let text = self.text(offset, length)?;
+        // All of a whole table was checked when it was read.
+        if self.is_whole() || path::check(text).is_ok() {
+            return Some(text);
+        }
+        self.damage();
+        None
     }
 
     fn text(&self, offset: u64, length: u32) -> Option<&str> {
-        let text = self.bytes.get(self.layout.text_at..self.text_end())?;
-        std::str::from_utf8(piece(text, Some(offset), Some(length))?).ok()
+        let at = usize::try_from(offset).ok().and_then(|offset| self.layout.text_at.checked_add(offset));
+        let ends = |at: &usize| at.checked_add(length as usize).is_some_and(|end| end <= self.layout.size);
+        let piece = at.filter(ends).and_then(|at| match &self.source {
+            Source::Whole(bytes) => bytes.get(at..at + length as usize),
+            Source::Pages(pages) => pages.piece(at, length as usize),
+        });
+        let text = piece.and_then(|piece| std::str::from_utf8(piece).ok());
+        if text.is_none() {
+            self.damage();
+        }
+        text
+    }
+
+    fn fixed<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        match &self.source {
+            Source::Whole(bytes) => bytes.get(at..)?.first_chunk().copied(),
+            Source::Pages(pages) => {
+                let mut bytes = [0; N];
+                pages.copy(at, &mut bytes).map(|()| bytes)
+            }
+        }
+    }
+
+    fn damage(&self) {
+        if let Source::Pages(pages) = &self.source {
+            pages.damage();
+        }
     }
 }
 
 fn piece(text: &[u8], offset: Option<u64>, length: Option<u32>) -> Option<&[u8]> {
     let offset = usize::try_from(offset?).ok()?;
     text.get(offset..offset.checked_add(length? as usize)?)
-}
-
-/// Where the parts of a table are, as its header says.
-#[derive(Default)]
-struct Layout {
-    record_size: usize,
-    records: usize,
-    owners: usize,
-    entries: usize,
-    shares: usize,
-    text_at: usize,
-    /// All but the checksum.
-    size: usize,
-}
-
-impl Layout {
-    fn read(body: &[u8]) -> Option<Self> {
-        let count = |at| u64_at(body, at).and_then(|n| usize::try_from(n).ok());
-        let record_size = u32_at(body, 12)? as usize;
-        let (records, owners, entries, shares) = (count(24)?, count(32)?, count(40)?, count(48)?);
-        let text_at = records
-            .checked_mul(record_size)?
-            .checked_add(owners.checked_add(entries)?.checked_mul(ENTRY)?)?
-            .checked_add(shares.checked_mul(SHARE)?)?
-            .checked_add(HEADER)?;
-        let size = text_at.checked_add(count(56)?)?;
-        Some(Self { record_size, records, owners, entries, shares, text_at, size })
-    }
-}
-
-pub(super) fn checksum(body: &[u8]) -> Id {
-    let (header, rest) = body.split_at(HEADER.min(body.len()));
-    let mut hash = Sha1::new();
-    hash.update(header);
-    hash.update(XxHash3_128::oneshot(rest).to_le_bytes());
-    hash.finalize().into()
-}
-
-/// The table that these bytes say they go on from.
-pub(super) fn after(bytes: &[u8]) -> Option<Id> {
-    bytes.get(AFTER..)?.first_chunk().copied()
 }
 
 /// How many of the first `count` indexes come before what is searched.
@@ -490,14 +440,6 @@ pub(super) fn partition(count: usize, before: impl Fn(usize) -> bool) -> usize {
         if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
 /// Checks the bytes of a manifest: how many files it lists, or what is wrong with it. For tools and fuzzing.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::output::Owner;
 use crate::output::encode::Parts;
+use crate::output::layout::ID;
 use crate::output::record::Stamp;
 
 /// Files with owners, size, sensitivity and stamp; directories.
@@ -71,7 +72,7 @@ proptest! {
         let table = Table::decode(Kind::Manifest, bytes.clone()).unwrap();
         prop_assert_eq!((table.generation(), table.after()), (7, [3; 20]));
         let mut open = 0;
-        let mut by_owner: BTreeMap<Owner, Vec<u32>> = BTreeMap::new();
+        let mut by_owner: BTreeMap<Owner, Vec<usize>> = BTreeMap::new();
         for (i, (path, f)) in parts.0.iter().enumerate() {
             let record = table.record(i).unwrap();
             prop_assert_eq!(record.path, path);
@@ -85,13 +86,13 @@ proptest! {
                 prop_assert_eq!(table.claims(i), claims);
             }
             for owner in owners {
-                by_owner.entry(owner).or_default().push(i as u32);
+                by_owner.entry(owner).or_default().push(i);
             }
             prop_assert_eq!(table.open_before(i), open);
             open += usize::from(!f.2);
         }
         for (owner, records) in by_owner {
-            let mut found = table.owned_by(owner.as_ref()).to_vec();
+            let mut found = table.owned_by(owner.as_ref());
             found.sort_unstable();
             prop_assert_eq!(found, records);
         }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{Artifact, Content, Failed, Options, OutPath, Owner, Report, Scope, Transaction};
+use super::{Artifact, Content, Failed, ManifestCache, Options, OutPath, Owner, Report, Scope, Transaction};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 mod access;
 mod build;
 mod crash;
 mod memory;
+mod pages;
 mod partial;
 mod places;
 mod random;
@@ -110,7 +111,12 @@ fn build(options: &Options, artifacts: &[Artifact], scope: &Scope) -> Result<Rep
         all.push(*fault);
         all
     };
-    let transaction = Transaction::begin(options).map_err(one)?;
+    // As the pipeline does: what speaks for some reads the manifest only where it has to.
+    let transaction = match scope {
+        Scope::Only { .. } => Transaction::begin_some(options, &ManifestCache::default()),
+        _ => Transaction::begin(options),
+    };
+    let transaction = transaction.map_err(one)?;
     let staged: Result<Vec<_>, _> =
         artifacts.par_iter().map(|artifact| transaction.stage(artifact)).collect();
     transaction.commit(staged.map_err(one)?, scope)

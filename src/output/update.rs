@@ -3,39 +3,41 @@
 use super::apply::Apply;
 use super::encode::Parts;
 use super::errors::Fault;
+use super::layout::{ENTRY, Entry, HEADER, ID, Kind, NUMBER, RECORD, SHARE};
 use super::memo::reserve;
+use super::pages::sums_length;
 use super::record::{Claim, Record, Stamp};
 use super::settle::Update;
 use super::staging::Staged;
 use super::stamps::stamps;
-use super::table::{ENTRY, Entry, HEADER, ID, Kind, RECORD, SHARE};
 
 impl Apply<'_> {
     /// Takes room for what the manifest will need, at most. Which directories stay is only known in the end.
     pub(super) fn reserve(&self) -> Result<(), Fault> {
-        let of_owner = |id: &str| (ENTRY + SHARE + id.len()) as u64;
+        let of_owner = |id: &str| (ENTRY + SHARE + 2 * NUMBER + id.len()) as u64;
         let file = |file: &Staged| {
             let claims: u64 = file.claims.iter().map(|(owner, _)| of_owner(owner.as_ref().id())).sum();
-            (RECORD + file.path.as_str().len()) as u64 + of_owner(file.owner.as_ref().id()) + claims
+            (RECORD + NUMBER + file.path.as_str().len()) as u64 + of_owner(file.owner.as_ref().id()) + claims
         };
         let record = |record: &Record<'_>| {
             let claims = if record.shared { self.transaction.manifest.claims(record) } else { Vec::new() };
             let claims: u64 = claims.iter().map(|(owner, _)| of_owner(owner.id())).sum();
-            (RECORD + record.path.len()) as u64 + of_owner(record.owner.id()) + claims
+            (RECORD + NUMBER + record.path.len()) as u64 + of_owner(record.owner.id()) + claims
         };
         let entry = |path: &&str| (ENTRY + path.len()) as u64;
         let plan = self.plan;
         let directories: u64 = plan.made.iter().chain(&self.checked.missing).map(entry).sum();
         let planned: u64 = plan.files.iter().map(file).sum();
-        let fixed = (HEADER + ID) as u64 + directories + planned;
+        let fixed = (HEADER + ID + 2 * NUMBER) as u64 + directories + planned;
         let manifest = &self.transaction.manifest;
+        let with_sums = |most: u64| most + usize::try_from(most).map_or(0, |most| sums_length(most) as u64);
         let most = if plan.partial {
             let gone: u64 = plan.stale.iter().map(|record| entry(&record.path)).sum();
             let again = self.transaction.refreshed();
             let again: u64 = again.iter().filter_map(|(path, _)| Some(record(&manifest.find(path)?))).sum();
-            manifest.room(fixed + gone + again)
+            manifest.room(with_sums(fixed + gone + again))
         } else {
-            fixed + plan.kept.iter().map(record).sum::<u64>()
+            with_sums(fixed + plan.kept.iter().map(record).sum::<u64>())
         };
         reserve(&self.transaction.state, Kind::Manifest.file(), most)
     }
@@ -74,7 +76,10 @@ impl Apply<'_> {
         records.sort_unstable_by_key(|record| record.path);
         let made = self.made.iter().filter(|path| !manifest.made(path)).map(|path| Entry::Made(path));
         let unmade = gone.iter().map(|path| Entry::Unmade(path));
-        let stale = self.plan.stale.iter().map(|record| Entry::Gone(record.path));
+        let stale = self.plan.stale.iter().map(|record| match record.sensitive {
+            true => Entry::SensitiveGone(record.path),
+            false => Entry::Gone(record.path),
+        });
         let mut entries: Vec<Entry<'_>> = made.chain(unmade).chain(stale).collect();
         entries.sort_unstable();
         if records.is_empty() && entries.is_empty() {

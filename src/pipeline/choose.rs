@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::index::Sort;
 use crate::diagnostic::{Code, Diagnostics, SourceMap};
 use crate::inventory::{Device, Entry, Identity, Resolver};
 use crate::plugin::associate::{AssociateError, Field, Query};
@@ -78,6 +79,12 @@ impl Choices {
         }
     }
 
+    /// Plugin and model of every kind of device that has them.
+    pub fn sorts(&self) -> impl Iterator<Item = (&Identity, Sort)> {
+        let of = |choice: &Choice| (choice.plugin.id().to_owned(), choice.model().name.clone());
+        self.by_kind.iter().filter_map(move |(kind, choice)| Some((kind, of(choice.as_ref().ok()?))))
+    }
+
     /// Plugin and model of a kind of device, if there is one for it.
     pub fn sort(&self, kind: &Identity) -> Option<(&Arc<Plugin>, &str)> {
         let choice = self.by_kind.get(kind)?.as_ref().ok()?;
@@ -92,14 +99,19 @@ impl Choices {
         sources: &mut SourceMap,
         out: &mut Diagnostics,
     ) {
-        let chosen = self.by_kind.values().filter_map(|choice| choice.as_ref().ok());
-        templates(chosen.map(|choice| &choice.plugin), known, sources, out);
+        templates(self.plugins(), Loader::default(), known, sources, out);
+    }
+
+    /// The chosen plugins, each as often as it was chosen.
+    pub fn plugins(&self) -> impl Iterator<Item = &Arc<Plugin>> {
+        self.by_kind.values().filter_map(|choice| choice.as_ref().ok()).map(|choice| &choice.plugin)
     }
 }
 
 /// Adds the templates of some plugins to those that are known, by plugin id; mistakes in them go to `out`.
 pub(super) fn templates<'p>(
     plugins: impl Iterator<Item = &'p Arc<Plugin>>,
+    mut loader: Loader,
     known: &mut BTreeMap<String, Templates>,
     sources: &mut SourceMap,
     out: &mut Diagnostics,
@@ -110,7 +122,7 @@ pub(super) fn templates<'p>(
         .map(|plugin| (plugin.id(), plugin))
         .collect();
     let plugins: Vec<Arc<Plugin>> = wanted.into_values().cloned().collect();
-    let templates = Loader::default().load(&plugins, &render::shapes(), sources, out);
+    let templates = loader.load(&plugins, &render::shapes(), sources, out);
     let named = plugins.iter().map(|plugin| plugin.id().to_owned()).zip(templates);
     known.extend(named.filter_map(|(id, templates)| Some((id, templates?))));
 }

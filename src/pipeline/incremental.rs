@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::index::Index;
 use super::inputs::{Changes, Input, Moment, Standing};
 use super::keyed::Fate;
 use super::memory::{Hint, Memory, plugin_files, static_files};
@@ -88,20 +87,17 @@ pub(super) fn attempt(site: &Site, action: &Action, memory: &mut Memory, hint: &
         settle(state, delta.settled, output, memory);
         return Some(report);
     }
-    let (mut index, mut disk) = match memory.last.as_mut().and_then(|last| last.index.take()) {
-        Some(index) => index,
-        None => Index::load(output, state.index)?,
-    };
-    let built = Partly { site, action, output, state, delta, memory }.build(&mut index, &mut disk);
-    match built {
-        Some((report, state, held)) => {
+    let mut index = memory.last.as_mut().and_then(|last| last.index.take());
+    let built = Partly { site, action, output, state, delta, memory }.build(&mut index);
+    match (built, index) {
+        (Some((report, state, held)), Some(index)) => {
             memory.watched = watched(site, &state);
-            memory.remember(state, (index, disk), output, &held);
+            memory.remember(state, index, output, &held);
             Some(report)
         }
-        None => {
+        (_, index) => {
             if let Some(last) = &mut memory.last {
-                last.index = Some((index, disk));
+                last.index = index.filter(|(index, _)| !index.is_partial());
             }
             None
         }

@@ -1,8 +1,9 @@
 //! What refers to what, for the whole inventory, in numbers: whom a change reaches, and which files define
 //! what those need.
 //!
-//! One record for each entry, sorted by key. It is read whole, so records have a fixed size and references
-//! lie in one array ([`super::index_file`]).
+//! One record for each entry, sorted by key. Records have a fixed size and references lie in one array, so that
+//! reading all of it costs little ([`super::index_file`]); where a change reaches few, only their records and
+//! what these refer to are read ([`super::index_part`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -56,6 +57,21 @@ pub(super) struct Index {
     pub(super) warned: usize,
     /// The keys of the entries of each file, once somebody will ask for them often.
     pub(super) by_file: Option<BTreeMap<u32, Vec<u64>>>,
+    /// Whether there are more records than these.
+    pub(super) partial: bool,
+    /// Of a partial index: names that nobody has.
+    pub(super) free_names: BTreeSet<u64>,
+}
+
+/// An entry as its file is known to define it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// The number of the file.
+    pub file: u32,
+    /// The entry's key.
+    pub key: u64,
+    /// The digest of its value.
+    pub digest: u64,
 }
 
 impl Index {
@@ -73,18 +89,21 @@ impl Index {
         index.records.par_windows(2).all(distinct).then_some(index)
     }
 
+    /// Adds a record with its references and text; the places of these are set. Whoever adds sorts.
+    pub(super) fn add(&mut self, record: Record, references: &[u64], text: &str) -> Option<()> {
+        let places = (run(self.references.len(), references.len())?, run(self.text.len(), text.len())?);
+        self.references.extend_from_slice(references);
+        self.text.push_str(text);
+        self.records.push(Record { references: places.0, text: places.1, ..record });
+        Some(())
+    }
+
     /// A record of an entry, whose references and text are added.
     fn take_in(&mut self, file: u32, entry: &EntrySummary) -> Option<Record> {
         let record = Record {
-            key: entry.key,
-            digest: entry.digest,
-            names: entry.names,
-            file,
             references: run(self.references.len(), entry.references.len())?,
             text: run(self.text.len(), entry.text.len())?,
-            kind: entry.kind as u8,
-            patterned: !entry.patterns.is_empty(),
-            ..Record::default()
+            ..Record::of(file, entry)
         };
         self.references.extend_from_slice(&entry.references);
         self.text.push_str(&entry.text);
@@ -124,14 +143,28 @@ impl Index {
     }
 
     /// The entries of some files (sorted numbers).
-    pub fn of_files(&self, files: &[u32]) -> Vec<&Record> {
+    pub fn listed(&self, files: &[u32]) -> Vec<Listed> {
+        let listed = |record: &Record| Listed { file: record.file, key: record.key, digest: record.digest };
         match &self.by_file {
             Some(by_file) => {
                 let keys = files.iter().filter_map(|number| by_file.get(number)).flatten();
-                keys.filter_map(|key| self.get(*key)).collect()
+                keys.filter_map(|key| self.get(*key)).map(listed).collect()
             }
-            None => self.records.iter().filter(|record| files.binary_search(&record.file).is_ok()).collect(),
+            None => {
+                let theirs = |record: &&Record| files.binary_search(&record.file).is_ok();
+                self.records.iter().filter(theirs).map(listed).collect()
+            }
         }
+    }
+
+    /// Whether there are more records than these: then only what is known to be among them may be asked for.
+    pub fn is_partial(&self) -> bool {
+        self.partial
+    }
+
+    /// Of a partial index: whether it is known that nobody has this name.
+    pub fn is_free(&self, name: u64) -> bool {
+        self.free_names.contains(&name)
     }
 
     /// Whether [`Index::by_file`] was called.
@@ -139,7 +172,7 @@ impl Index {
         self.by_file.is_some()
     }
 
-    /// Makes [`Index::of_files`] cheap, for an index that will be asked more than once.
+    /// Makes [`Index::listed`] cheap, for an index that will be asked more than once.
     pub fn by_file(&mut self) {
         let mut by_file: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for record in &self.records {
@@ -209,15 +242,17 @@ impl Index {
         self.warned
     }
 
-    /// Puts what some files now define in the place of what they defined; `gone` are files that are no more,
-    /// `removed` entries. What is known of devices that are still there stays. Nothing, and no use any more, if
+    /// Puts entries that some files now define, or define otherwise, in the place of those that there were; `gone`
+    /// are files that are no more, `removed` entries. What is known of devices that are still there stays. Nothing, and no use any more, if
     /// the index became too large; that no two entries have one key was seen before.
     pub fn replace(&mut self, files: &[(u32, &Summary)], gone: &[u32], removed: &[u64]) -> Option<()> {
         let mut new = Vec::new();
         for (number, summary) in files {
             for entry in &summary.entries {
                 let mut record = self.take_in(*number, entry)?;
-                match self.get(entry.key).copied() {
+                let old = self.get(entry.key).copied();
+                self.relist(entry.key, old.map(|old| old.file), Some(*number));
+                match old {
                     Some(old) => {
                         (record.sort, record.warned) = (old.sort, old.warned);
                         self.drop_of(&old, !record.patterned);
@@ -235,6 +270,7 @@ impl Index {
             self.warned -= usize::from(old.warned).min(self.warned);
             self.drop_of(&old, true);
             self.count(old.sort, false);
+            self.relist(old.key, Some(old.file), None);
         }
         if !removed.is_empty() {
             self.records.retain(|record| removed.binary_search(&record.key).is_err());
@@ -249,14 +285,22 @@ impl Index {
         }
         if let Some(by_file) = &mut self.by_file {
             gone.iter().for_each(|number| drop(by_file.remove(number)));
-            for (number, summary) in files {
-                by_file.insert(*number, summary.entries.iter().map(|entry| entry.key).collect());
-            }
         }
         if self.garbage * 4 > self.references.len() {
             self.compact()?;
         }
         Some(())
+    }
+
+    /// Notes that an entry went from one file to another, where it matters.
+    fn relist(&mut self, key: u64, from: Option<u32>, to: Option<u32>) {
+        let Some(by_file) = self.by_file.as_mut().filter(|_| from != to) else { return };
+        if let Some(keys) = from.and_then(|from| by_file.get_mut(&from)) {
+            keys.retain(|other| *other != key);
+        }
+        if let Some(to) = to {
+            by_file.entry(to).or_default().push(key);
+        }
     }
 
     /// Counts what an old record leaves behind.
@@ -292,6 +336,19 @@ fn range((start, length): (u32, u32)) -> Range<usize> {
 }
 
 impl Record {
+    /// The record of an entry, but for the places of its references and text.
+    pub(super) fn of(file: u32, entry: &EntrySummary) -> Self {
+        Self {
+            key: entry.key,
+            digest: entry.digest,
+            names: entry.names,
+            file,
+            kind: entry.kind as u8,
+            patterned: !entry.patterns.is_empty(),
+            ..Self::default()
+        }
+    }
+
     /// Its kind.
     pub fn is(&self, kind: EntryKind) -> bool {
         self.kind == kind as u8

@@ -107,7 +107,7 @@ impl Memory {
         let Some(options) = last.unsaved.take() else { return };
         // Another process may have built since; then its state is the right one.
         let options = Options { lock_wait: std::time::Duration::ZERO, ..options };
-        let Ok(transaction) = output::Transaction::begin_with(&options, &self.manifest) else { return };
+        let Ok(transaction) = output::Transaction::begin_some(&options, &self.manifest) else { return };
         if transaction.manifest_id() != Some(last.state.manifest) {
             return;
         }
@@ -147,6 +147,7 @@ impl Memory {
         } else {
             write(&mut last, held);
         }
+        last.index = last.index.filter(|(index, _)| !index.is_partial());
         self.last = Some(last);
     }
 

@@ -5,10 +5,13 @@
 pub mod cases;
 mod choose;
 mod collect;
+mod difference;
 mod fingerprint;
+mod foretell;
 mod incremental;
 mod index;
 mod index_file;
+mod index_part;
 mod inputs;
 mod keyed;
 mod load;
@@ -44,7 +47,6 @@ use self::remember::{Built, Inputs};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceMap};
 use crate::inventory::{self, Entry, Inventory, Resolver, Secrets, summary};
 use crate::output::{self, Artifact, Committed, Content, Failed, OutPath, Owner, Scope, Shard, Transaction};
-use crate::plugin::PluginSet;
 use crate::render::{self, Cache, Renderer};
 
 /// One site: where its inputs are and where its files go. Paths are ready to be opened.
@@ -190,7 +192,8 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
     choices.templates(&mut templates, &mut loaded.sources, &mut out);
     let renderer = Renderer { secrets: &loaded.secrets, templates: &templates, options: &site.render };
     check_options(site, &loaded, &mut out);
-    check_extra(&loaded.inventory, &loaded.plugins, &mut out);
+    let families = loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+    check_extra(&loaded.inventory, &families, &mut out);
 
     let keep_going = matches!(action, Action::Build { keep_going: true, .. });
     let progress = Arc::clone(memory.progress());
@@ -246,8 +249,14 @@ fn whole(site: &Site, action: &Action, memory: &mut Memory) -> Report {
             if let (Some(held), Some(output), Some(inputs)) = (held, building, inputs)
                 && !out.has_errors()
             {
-                let built =
-                    Built { all: &all, plugins: &loaded.plugins, secrets: &loaded.secrets, warnings: &out };
+                let built = Built {
+                    all: &all,
+                    plugins: &loaded.plugins,
+                    choices: &choices,
+                    clean,
+                    secrets: &loaded.secrets,
+                    warnings: &out,
+                };
                 inputs.end(site, output, &files, &built, memory, &held);
             }
         }
@@ -319,13 +328,12 @@ fn check_options(site: &Site, loaded: &Loaded, out: &mut Diagnostics) {
 }
 
 /// Extra parameters stand under the name of a family, in any layer.
-fn check_extra(inventory: &Inventory, plugins: &PluginSet, out: &mut Diagnostics) {
-    let families: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+fn check_extra(inventory: &Inventory, families: &BTreeSet<&str>, out: &mut Diagnostics) {
     for profile in inventory.profiles.values() {
-        render::check_families(&profile.value, &families, out);
+        render::check_families(&profile.value, families, out);
     }
     for entry in &inventory.devices {
-        render::check_families(&entry.layer.only(|name| name == "extra"), &families, out);
+        render::check_families(&entry.layer.only(|name| name == "extra"), families, out);
     }
 }
 

@@ -8,22 +8,30 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use super::choose;
+use super::difference::{Difference, numbers};
+use super::foretell::note;
 use super::incremental::{Delta, standing_warnings};
 use super::index::{Index, Record, Sorts};
 use super::index_file::{Change, OnDisk};
+use super::index_part::Part;
 use super::inputs::Input;
 use super::keyed::SecretInput;
 use super::memory::{Memory, Parsed, Plugins, static_files};
-use super::reach::{Reach, reach};
-use super::remember::{plugin_inputs, secret_inputs, warned};
-use super::state::{InventoryFile, State};
+use super::reach::{Beyond, Reach, reach};
+use super::remember::{known, plugin_inputs, secret_inputs, warned};
+use super::state::{InventoryFile, Known, State};
 use super::{Action, Choices, Loaded, Phase, Report, Site, Work, check_extra, finish, statics};
 use crate::diagnostic::Diagnostics;
 use crate::inventory::summary::{EntryKind, Summary, key};
 use crate::inventory::{self, File, Found, Inventory, Resolver};
 use crate::output::{Committed, Failed, Options, Owner, Scope, Staged, Transaction};
-use crate::plugin::Templates;
+use crate::plugin::templates::Loader;
+use crate::plugin::{Plugin, Templates};
 use crate::render::{Renderer, Used};
+
+/// So many devices are rendered in less time than it takes to find out what templates do with texts, by which
+/// one file could be made of another ([`crate::render`]).
+const FEW: usize = 32;
 
 /// A build of some devices.
 pub(super) struct Partly<'a> {
@@ -41,6 +49,8 @@ struct Made {
     staged: Vec<Staged>,
     owners: BTreeSet<Owner>,
     sorts: Sorts,
+    /// What is known of all plugins from now on.
+    known: Option<Known>,
     warnings: Diagnostics,
 }
 
@@ -51,30 +61,34 @@ struct Tools<'t> {
     transaction: &'t Transaction,
     /// Owners of files in out/ that are not what they should be.
     wrong: BTreeSet<Owner>,
+    /// Plugin and model of the devices, if only these plugins were loaded.
+    foretold: Option<Sorts>,
 }
 
 impl Partly<'_> {
-    /// Builds and commits. What comes back is to be kept under the lock that comes with it.
-    pub fn build(mut self, index: &mut Index, disk: &mut OnDisk) -> Option<(Report, State, Committed)> {
+    /// Builds and commits. What comes back is to be kept under the lock that comes with it. `held` is the index,
+    /// if it is known; afterwards it is, as far as it was needed.
+    pub fn build(mut self, held: &mut Option<(Index, OnDisk)>) -> Option<(Report, State, Committed)> {
         let moment = self.delta.moment;
         let placing = self.memory.progress().placing();
         let output = Options { placing, ..self.output.clone() };
-        let transaction = Transaction::begin_with(&output, &self.memory.manifest).ok()?;
+        // A look at all files asks for all of the manifest.
+        let verify = matches!(self.action, Action::Build { verify: true, .. });
+        let begin = if verify { Transaction::begin_with } else { Transaction::begin_some };
+        let transaction = begin(&output, &self.memory.manifest).ok()?;
         // Another build may have come in between.
         if transaction.manifest_id() != Some(self.state.manifest) {
             return None;
         }
-        let wrong = match self.action {
-            Action::Build { verify: true, .. } => transaction.verify_standing().ok()?,
-            _ => BTreeSet::new(),
-        };
+        let wrong = if verify { transaction.verify_standing().ok()? } else { BTreeSet::new() };
         let mut out = Diagnostics::default();
         let mut parsed = self.memory.parse(&self.delta.files, true, moment, &mut out);
         if !out.is_empty() || parsed.iter().any(|parsed| parsed.file.incomplete) {
             return None;
         }
         let numbers = self.numbers(&parsed);
-        let reach = self.reach(index, &summaries(&numbers, &parsed), &wrong)?;
+        let (difference, reach) = self.reach(held, &summaries(&numbers, &parsed), &wrong)?;
+        let (index, disk) = held.as_mut()?;
         // With most of the work to be done, doing all of it is simpler; and what removes the last device
         // needs more looking at.
         if reach.count == 0 || reach.devices.len() * 2 > reach.count {
@@ -83,15 +97,18 @@ impl Partly<'_> {
         let files =
             numbers.iter().copied().zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.file))).collect();
         let inventory = self.inventory(&reach, files)?;
-        let Plugins { files: plugin_files, set, templates } =
-            self.memory.load_plugins(self.site, moment, &mut out);
+        let foretold = self.foretold(index, &inventory, &reach).filter(|_| wrong.is_empty());
+        let Plugins { files: plugin_files, set, templates } = match &foretold {
+            Some(sorts) => self.load_some(sorts, &mut out),
+            None => self.memory.load_plugins(self.site, moment, &mut out),
+        };
         let loaded = Loaded {
             sources: std::mem::take(&mut self.memory.sources),
             inventory,
             plugins: set,
             secrets: std::mem::take(&mut self.memory.secrets),
         };
-        let mut tools = Tools { loaded, templates, transaction: &transaction, wrong };
+        let mut tools = Tools { loaded, templates, transaction: &transaction, wrong, foretold };
         let made = self.make(index, &reach, &mut tools, out);
         let Tools { loaded: Loaded { sources, plugins, secrets, .. }, templates, .. } = tools;
         let wanted = |key| reach.secrets.binary_search(&key).is_ok();
@@ -108,20 +125,18 @@ impl Partly<'_> {
             let done = transaction.commit_and_hold(made.staged, &scope);
             let held = finish(done, self.action, &mut report, &mut problems)?;
             report.unchanged = held.owned().saturating_sub(report.written.len());
-            let change = Change {
-                files: numbers
-                    .iter()
-                    .copied()
-                    .zip(parsed.iter_mut().map(|p| std::mem::take(&mut p.summary)))
-                    .collect(),
+            let mut change = Change {
+                files: difference.entries,
                 gone: self.delta.gone.clone(),
                 removed: reach.removed.clone(),
                 sorts: made.sorts,
                 warned: reach.devices.iter().map(|device| (*device, warned.contains(device))).collect(),
+                ..Change::default()
             };
-            index.apply(&change)?;
+            index.make(&mut change)?;
             disk.note(&change);
-            self.state.plugins = plugin_inputs(index, &plugins);
+            self.state.plugins = plugin_inputs(index, &plugins, &self.state.plugins);
+            self.state.known = made.known;
             report.ok = true;
             report.diagnostics = problems.into_sorted(&self.memory.sources);
             Some((report, warned.len(), held))
@@ -152,7 +167,46 @@ impl Partly<'_> {
         parsed.iter().map(&mut number).collect()
     }
 
-    fn reach(&self, index: &Index, files: &[(u32, &Summary)], wrong: &BTreeSet<Owner>) -> Option<Reach> {
+    /// What is different, and whom it reaches; of the index as little is read as will do.
+    fn reach(
+        &self,
+        held: &mut Option<(Index, OnDisk)>,
+        files: &[(u32, &Summary)],
+        wrong: &BTreeSet<Owner>,
+    ) -> Option<(Difference, Reach)> {
+        let numbers = numbers(files, &self.delta.gone);
+        // For one build; whoever will make more of them has all in memory.
+        if held.is_none() && !self.memory.lasting {
+            let part = Part::open(self.output, self.state.index);
+            if let Some((difference, found)) = part.and_then(|part| {
+                let difference = Difference::new(files, &self.delta.gone, &part.listed(&numbers)?)?;
+                let found = part.index(&difference)?;
+                Some((difference, found))
+            }) {
+                match self.reach_in(&found.0, &difference, wrong) {
+                    Err(Beyond::Index) => {}
+                    found_out => {
+                        *held = Some(found);
+                        return Some((difference, found_out.ok()?));
+                    }
+                }
+            }
+        }
+        if held.is_none() {
+            *held = Index::load(self.output, self.state.index);
+        }
+        let (index, _) = held.as_ref()?;
+        let difference = Difference::new(files, &self.delta.gone, &index.listed(&numbers))?;
+        let reach = self.reach_in(index, &difference, wrong).ok()?;
+        Some((difference, reach))
+    }
+
+    fn reach_in(
+        &self,
+        index: &Index,
+        difference: &Difference,
+        wrong: &BTreeSet<Owner>,
+    ) -> Result<Reach, Beyond> {
         let of_device = |owner: &Owner| match owner {
             Owner::Device(id) => Some(key(EntryKind::Device, id)),
             _ => None,
@@ -164,7 +218,7 @@ impl Partly<'_> {
         };
         let also =
             (!repair.is_empty() || !plugins.is_empty()).then_some(&also as &(dyn Fn(&Record) -> bool + Sync));
-        reach(index, (files, &self.delta.gone), &self.delta.secrets, also, self.state.devices)
+        reach(index, difference, &self.delta.secrets, also, self.state.devices)
     }
 
     /// The inventory that the reached devices need, and nothing else. `None` if a file is not what it was.
@@ -201,32 +255,52 @@ impl Partly<'_> {
         tools: &mut Tools<'_>,
         mut out: Diagnostics,
     ) -> Option<Made> {
+        let clean = out.is_empty();
         let (loaded, wrong) = (&mut tools.loaded, &tools.wrong);
         let resolver = Resolver::new(&loaded.inventory, &loaded.secrets);
         resolver.check_layers(&mut out);
         let devices = &loaded.inventory.devices;
         let choices = Choices::make(&resolver, devices, &loaded.plugins);
-        check_extra(&loaded.inventory, &loaded.plugins, &mut out);
+        let before = &self.state.known;
+        let known = match &tools.foretold {
+            Some(_) => before.clone(),
+            None => clean.then(|| known(&loaded.plugins, &choices, before.clone())),
+        };
+        let families: BTreeSet<&str> = match &known {
+            Some(known) => known.families.iter().map(String::as_str).collect(),
+            None => loaded.plugins.iter().map(|plugin| plugin.family.as_str()).collect(),
+        };
+        check_extra(&loaded.inventory, &families, &mut out);
 
         let mut sorts = Sorts::new();
         for entry in devices {
             let (plugin, model) = choices.sort(&resolver.identity(entry))?;
-            let models = sorts.entry(plugin.id().to_owned()).or_default();
-            models.entry(model.to_owned()).or_default().push(key(EntryKind::Device, &entry.id.to_string()));
+            note(&mut sorts, plugin.id(), model, &entry.id.to_string());
+        }
+        if tools.foretold.as_ref().is_some_and(|foretold| *foretold != sorts) {
+            return None;
         }
         // What belongs to no device depends on the plugins and models in use.
-        let gone: Vec<u64> = reach.gone.iter().map(|id| key(EntryKind::Device, id)).collect();
-        let after = index.sorts_after(&sorts, gone.iter());
-        let mut used = Used::default();
-        for (plugin, model) in &after {
-            used.add(loaded.plugins.get(plugin)?, model);
-        }
+        let after = self.after(index, reach, &sorts);
         let shared = !self.delta.plugins.is_empty()
             || wrong.iter().any(|owner| matches!(owner, Owner::Plugin(_)))
             || !after.iter().eq(index.sorts_in_use());
-        choices.templates(&mut tools.templates, &mut loaded.sources, &mut out);
+        let mut used = Used::default();
+        for (plugin, model) in after.iter().filter(|_| shared) {
+            used.add(loaded.plugins.get(plugin)?, model);
+        }
+        let (templates, sources) = (&mut tools.templates, &mut loaded.sources);
+        if self.memory.lasting || shared || devices.len() > FEW {
+            choices.templates(templates, sources, &mut out);
+        } else {
+            let proven =
+                |plugin: &&Arc<Plugin>| self.state.plugins.iter().any(|known| known.id == plugin.id());
+            let (proven, new): (Vec<_>, Vec<_>) = choices.plugins().partition(proven);
+            choose::templates(proven.into_iter(), Loader::of_proven(), templates, sources, &mut out);
+            choose::templates(new.into_iter(), Loader::default(), templates, sources, &mut out);
+        }
         if shared {
-            choose::templates(used.plugins(), &mut tools.templates, &mut loaded.sources, &mut out);
+            choose::templates(used.plugins(), Loader::default(), templates, sources, &mut out);
         }
 
         let progress = Arc::clone(self.memory.progress());
@@ -262,7 +336,7 @@ impl Partly<'_> {
         // Whatever else is wrong belongs to nobody that there still is.
         let all_known = wrong.iter().all(|owner| owners.contains(owner));
         let fine = all_known && !out.has_errors() && all.failed.is_empty();
-        fine.then_some(Made { staged: all.staged, owners, sorts, warnings: out })
+        fine.then_some(Made { staged: all.staged, owners, sorts, known, warnings: out })
     }
 
     /// Whether the secrets that were fetched are those that other devices were made with. A command that

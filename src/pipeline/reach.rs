@@ -3,16 +3,17 @@
 //! A change spreads against the direction of references: from a line to the layouts, profiles and devices
 //! that name it, from a profile to those that extend or use it. What is then needed to resolve the devices
 //! found, their profiles, lines and so on, lies in the direction of references, and with it the files that
-//! have to be read. Whatever cannot be told from numbers alone is `None`: then everything is built.
+//! have to be read. Whatever cannot be told from numbers alone is [`Beyond`] this.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use wildmatch::WildMatch;
 
+use super::difference::Difference;
 use super::index::{Index, Record};
 use crate::inventory::schema::SITE;
-use crate::inventory::summary::{EntryKind, Summary, is_secret, key};
+use crate::inventory::summary::{EntryKind, is_secret, key};
 
 /// What a build of some devices has to do.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,42 +34,54 @@ pub(super) struct Reach {
     pub files: BTreeSet<u32>,
 }
 
-/// The index as it was, and what some files define now.
+/// Why nobody can tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// Everything has to be built.
+    All,
+    /// The whole index is needed, and there is only some of it.
+    Index,
+}
+
+/// The index as it was, and what some files define otherwise now.
 struct View<'a> {
     was: &'a Index,
     now: Index,
-    /// The numbers of the files of which only `now` knows what they define, sorted.
-    hidden: Vec<u32>,
+    difference: &'a Difference,
 }
 
 impl<'a> View<'a> {
     /// Nothing if two entries have one key.
-    fn new(was: &'a Index, files: &[(u32, &Summary)], gone: &[u32]) -> Option<Self> {
-        let mut hidden: Vec<u32> =
-            files.iter().map(|(number, _)| *number).chain(gone.iter().copied()).collect();
-        hidden.sort_unstable();
-        let view = Self { was, now: Index::new(files)?, hidden };
-        let twice =
-            view.now.records().iter().any(|record| was.get(record.key).is_some_and(|old| view.shows(old)));
+    fn new(was: &'a Index, difference: &'a Difference) -> Option<Self> {
+        let view = Self { was, now: Index::new(&difference.summaries())?, difference };
+        let elsewhere = |old: &Record| difference.files.binary_search(&old.file).is_err();
+        let twice = view.now.records().iter().any(|record| was.get(record.key).is_some_and(elsewhere));
         (!twice).then_some(view)
     }
 
     fn shows(&self, old: &Record) -> bool {
-        self.hidden.binary_search(&old.file).is_err()
+        self.now.get(old.key).is_none() && self.stays(old.key)
+    }
+
+    fn stays(&self, key: u64) -> bool {
+        self.difference.removed.binary_search(&key).is_err()
     }
 
     fn get(&self, key: u64) -> Option<(&Index, &Record)> {
         let now = self.now.get(key).map(|record| (&self.now, record));
-        now.or_else(|| self.was.get(key).filter(|old| self.shows(old)).map(|old| (self.was, old)))
+        now.or_else(|| self.was.get(key).filter(|old| self.stays(old.key)).map(|old| (self.was, old)))
     }
 
     /// The keys of the entries for which something holds.
-    fn find(&self, holds: impl Fn(&Index, &Record) -> bool + Sync) -> Vec<u64> {
+    fn find(&self, holds: impl Fn(&Index, &Record) -> bool + Sync) -> Result<Vec<u64>, Beyond> {
+        if self.was.is_partial() {
+            return Err(Beyond::Index);
+        }
         let was = self.was.records().par_iter().filter(|old| self.shows(old) && holds(self.was, old));
         let now = self.now.records().iter().filter(|record| holds(&self.now, record));
         let mut keys: Vec<u64> = was.map(|record| record.key).collect();
         keys.extend(now.map(|record| record.key));
-        keys
+        Ok(keys)
     }
 }
 
@@ -92,10 +105,8 @@ impl Changed {
     fn between(view: &View<'_>) -> Self {
         let mut changed = Self::default();
         let was = view.was;
-        let mut before: BTreeMap<u64, &Record> =
-            was.of_files(&view.hidden).into_iter().map(|record| (record.key, record)).collect();
         for record in view.now.records() {
-            let old = before.remove(&record.key);
+            let old = was.get(record.key);
             if old.is_some_and(|old| old.digest == record.digest) {
                 continue;
             }
@@ -104,7 +115,7 @@ impl Changed {
             let had = old.map_or([0; 2], |old| old.names);
             changed.names.extend(record.names.into_iter().filter(|name| *name != 0 && !had.contains(name)));
         }
-        for record in before.into_values() {
+        for record in view.difference.removed.iter().filter_map(|key| was.get(*key)) {
             changed.note(was, record);
             changed.removed.push(record.key);
             if record.is(EntryKind::Device) {
@@ -123,13 +134,16 @@ impl Changed {
     }
 
     /// Whether a device has got a name that another one has.
-    fn name_twice(&self, view: &View<'_>) -> bool {
+    fn name_twice(&self, view: &View<'_>) -> Result<bool, Beyond> {
         if self.names.is_empty() {
-            return false;
+            return Ok(false);
+        }
+        if view.was.is_partial() && !self.names.iter().all(|name| view.was.is_free(*name)) {
+            return Err(Beyond::Index);
         }
         let mut seen = BTreeSet::new();
         let was = self.names_of(view.was.records().iter().filter(|old| view.shows(old)));
-        was.chain(self.names_of(view.now.records().iter())).any(|name| !seen.insert(name))
+        Ok(was.chain(self.names_of(view.now.records().iter())).any(|name| !seen.insert(name)))
     }
 
     fn names_of<'r>(&self, records: impl Iterator<Item = &'r Record>) -> impl Iterator<Item = u64> {
@@ -150,19 +164,19 @@ impl Changed {
     }
 }
 
-/// Whom it reaches that some files define something else, that others are gone and that some secrets changed.
-/// `also` are devices that are to be built for other reasons, if there are any.
+/// Whom it reaches that some files define something else and that some secrets changed. `also` are devices that
+/// are to be built for other reasons, if there are any.
 pub(super) fn reach(
     was: &Index,
-    (files, gone): (&[(u32, &Summary)], &[u32]),
+    difference: &Difference,
     secrets: &[u64],
     also: Option<&(dyn Fn(&Record) -> bool + Sync)>,
     count: usize,
-) -> Option<Reach> {
-    let view = View::new(was, files, gone)?;
+) -> Result<Reach, Beyond> {
+    let view = View::new(was, difference).ok_or(Beyond::All)?;
     let changed = Changed::between(&view);
-    if changed.everyone || changed.name_twice(&view) {
-        return None;
+    if changed.everyone || changed.name_twice(&view)? {
+        return Err(Beyond::All);
     }
     let base = key(EntryKind::Profile, "base");
     let mut keys: Vec<u64> = changed.keys.iter().copied().chain(changed.patterned(&view)).collect();
@@ -173,9 +187,9 @@ pub(super) fn reach(
     };
     // Nothing refers to a device: where only devices changed, nobody else has to be looked at.
     let alone = also.is_none() && keys.iter().all(is_device);
-    spread(&view, &mut keys, alone);
+    spread(&view, &mut keys, alone)?;
     if keys.binary_search(&base).is_ok() {
-        return None;
+        return Err(Beyond::All);
     }
     let mut devices = match alone {
         true => keys.clone(),
@@ -185,7 +199,7 @@ pub(super) fn reach(
                     || index.references(record).iter().any(|key| keys.binary_search(key).is_ok())
                     // A device that moved to another file keeps what was known of it.
                     || also.is_some_and(|also| was.get(record.key).is_some_and(also)))
-        }),
+        })?,
     };
     devices.retain(|key| view.get(*key).is_some());
     devices.sort_unstable();
@@ -195,32 +209,32 @@ pub(super) fn reach(
     let needed: Vec<u64> = needed;
     let files = needed.iter().filter_map(|key| view.get(*key)).map(|(_, record)| record.file).collect();
     let count = (count + changed.new).saturating_sub(changed.gone.len());
-    Some(Reach { devices, gone: changed.gone, removed: changed.removed, count, needed, secrets, files })
+    Ok(Reach { devices, gone: changed.gone, removed: changed.removed, count, needed, secrets, files })
 }
 
 /// Adds all that refers to some entries, directly or not, but devices; sorts them.
-fn spread(view: &View<'_>, keys: &mut Vec<u64>, alone: bool) {
+fn spread(view: &View<'_>, keys: &mut Vec<u64>, alone: bool) -> Result<(), Beyond> {
     loop {
         keys.sort_unstable();
         keys.dedup();
         if alone {
-            return;
+            return Ok(());
         }
         let more = view.find(|index, record| {
             !record.is(EntryKind::Device)
                 && keys.binary_search(&record.key).is_err()
                 && index.references(record).iter().any(|key| keys.binary_search(key).is_ok())
-        });
+        })?;
         if more.is_empty() {
-            return;
+            return Ok(());
         }
         keys.extend(more);
     }
 }
 
-/// All that some entries refer to, directly or not, and what everything needs. `None` if something is
-/// referred to that is not there.
-fn needed(view: &View<'_>, mut open: Vec<u64>) -> Option<Vec<u64>> {
+/// All that some entries refer to, directly or not, and what everything needs. Where something is referred to
+/// that is not there, all is to be built.
+fn needed(view: &View<'_>, mut open: Vec<u64>) -> Result<Vec<u64>, Beyond> {
     let mut needed = BTreeSet::new();
     // These few names are all that `site` can hold.
     let of_site = SITE.fields().map(|field| key(EntryKind::Site, field.name));
@@ -230,12 +244,12 @@ fn needed(view: &View<'_>, mut open: Vec<u64>) -> Option<Vec<u64>> {
         if !needed.insert(key) || is_secret(key) {
             continue;
         }
-        let (index, record) = view.get(key)?;
+        let (index, record) = view.get(key).ok_or(Beyond::All)?;
         open.extend_from_slice(index.references(record));
         if record.has_patterns() && !all_lines {
             all_lines = true;
-            open.extend(view.find(|_, record| record.is(EntryKind::Line)));
+            open.extend(view.find(|_, record| record.is(EntryKind::Line))?);
         }
     }
-    Some(needed.into_iter().collect())
+    Ok(needed.into_iter().collect())
 }

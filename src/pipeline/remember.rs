@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::Site;
 use super::collect::Collected;
 use super::index::Index;
 use super::index_file::{Change, OnDisk};
 use super::inputs::{Input, Moment};
 use super::keyed::{Key, SecretInput, new_key};
 use super::memory::{Memory, Parsed, Watched, static_files};
-use super::state::{InventoryFile, PluginInput, State, circumstances, directory};
+use super::state::{InventoryFile, Known, PluginInput, State, circumstances, directory, texts};
+use super::{Choices, Site};
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::inventory::Secrets;
 use crate::inventory::summary::{EntryKind, key, secret_key};
@@ -31,6 +31,9 @@ pub(super) struct Inputs {
 pub(super) struct Built<'a> {
     pub all: &'a Collected,
     pub plugins: &'a PluginSet,
+    pub choices: &'a Choices,
+    /// Whether nothing was said about any plugin when they were loaded.
+    pub clean: bool,
     pub secrets: &'a Secrets,
     pub warnings: &'a Diagnostics,
 }
@@ -70,12 +73,12 @@ impl Inputs {
             return;
         };
         let warned = warned(built.warnings);
-        let made = Change {
+        let mut made = Change {
             sorts: built.all.made.clone(),
             warned: warned.iter().map(|device| (*device, true)).collect(),
             ..Change::default()
         };
-        if index.apply(&made).is_none() {
+        if index.make(&mut made).is_none() {
             return;
         }
         let state = State {
@@ -92,7 +95,8 @@ impl Inputs {
             statics: self.statics,
             secrets: secret_inputs(site, built.secrets, |_| true, &salt, self.moment),
             key: salt,
-            plugins: plugin_inputs(&index, built.plugins),
+            plugins: plugin_inputs(&index, built.plugins, &[]),
+            known: built.clean.then(|| known(built.plugins, built.choices, None)),
         };
         memory.watched = watched(site, &state);
         memory.remember(state, (index, OnDisk::default()), output, held);
@@ -126,21 +130,39 @@ pub(super) fn secret_inputs(
     fetched.map(|(source, text)| SecretInput::new(source, text, key, &site.repository, moment)).collect()
 }
 
-/// The plugins of the sorts in use.
-pub(super) fn plugin_inputs(index: &Index, plugins: &PluginSet) -> Vec<PluginInput> {
+/// What is known of all plugins, with the kinds of phone that were known `before`.
+pub(super) fn known(plugins: &PluginSet, choices: &Choices, before: Option<Known>) -> Known {
+    let families: BTreeSet<&str> = plugins.iter().map(|plugin| plugin.family.as_str()).collect();
+    let mut known = before.unwrap_or_default();
+    known.families = families.into_iter().map(str::to_owned).collect();
+    known.kinds.extend(choices.sorts().map(|(kind, sort)| (texts(kind), sort)));
+    known
+}
+
+/// The plugins of the sorts in use; those that are not among the loaded ones are as they were `before`.
+pub(super) fn plugin_inputs(index: &Index, plugins: &PluginSet, before: &[PluginInput]) -> Vec<PluginInput> {
     let mut inputs: Vec<PluginInput> = Vec::new();
     for (id, model) in index.sorts_in_use() {
-        match inputs.iter_mut().find(|input| input.id == *id) {
-            Some(input) => input.models.push(model.clone()),
-            None => {
-                let layers = plugins.get(id).map(|plugin| plugin.layers.as_slice()).unwrap_or_default();
+        if let Some(input) = inputs.iter_mut().find(|input| input.id == *id) {
+            input.models.push(model.clone());
+            continue;
+        }
+        let models = vec![model.clone()];
+        let known = before.iter().find(|input| input.id == *id);
+        match (plugins.get(id), known) {
+            (None, Some(known)) => inputs.push(PluginInput { models, ..known.clone() }),
+            (plugin, _) => {
+                let layers = plugin.map(|plugin| plugin.layers.as_slice()).unwrap_or_default();
                 let on_disk = layers.iter().filter_map(|layer| match &*layer.source {
                     Source::Directory(_) => Some(layer.source.shown(&layer.path)),
                     Source::Embedded(_) => None,
                 });
                 let layers: BTreeSet<PathBuf> = on_disk.collect();
                 let layers = layers.into_iter().collect();
-                inputs.push(PluginInput { id: id.clone(), models: vec![model.clone()], layers });
+                let family = plugin.map(|plugin| plugin.family.clone()).unwrap_or_default();
+                let units = plugin.map(|plugin| plugin.units().map(str::to_owned).collect());
+                let units = (family, units.unwrap_or_default());
+                inputs.push(PluginInput { id: id.clone(), models, layers, units });
             }
         }
     }

@@ -4,14 +4,17 @@
 //! Both only spare work. Where one is missing, damaged, of another version or of another manifest than the
 //! one in the state directory, everything is built and compared.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 use super::Site;
+use super::index::Sort;
 use super::inputs::{Digest, Input, Stat, sha1};
 use super::keyed::{Key, SecretInput};
+use crate::inventory::Identity;
 use crate::output::Options;
 
 /// The name of the file.
@@ -48,6 +51,31 @@ pub(super) struct State {
     pub secrets: Vec<SecretInput>,
     /// The plugins in use.
     pub plugins: Vec<PluginInput>,
+    /// What is known of all plugins; nothing if there was anything to say about them.
+    pub known: Option<Known>,
+}
+
+/// What is known of all plugins: enough to do without loading them for a phone of a kind that there was before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// The names of all families, sorted.
+    pub families: Vec<String>,
+    /// Plugin and model of each kind of phone that there was: vendor, model, firmware, plugin and protocol as
+    /// the inventory says.
+    pub kinds: BTreeMap<[Option<String>; 5], Sort>,
+}
+
+impl Known {
+    /// Plugin and model of a kind.
+    pub fn sort(&self, kind: &Identity) -> Option<&Sort> {
+        self.kinds.get(&texts(kind))
+    }
+}
+
+/// What a phone says it is.
+pub(super) fn texts(kind: &Identity) -> [Option<String>; 5] {
+    [&kind.vendor, &kind.model, &kind.firmware, &kind.plugin, &kind.protocol]
+        .map(|text| text.as_ref().map(ToString::to_string))
 }
 
 /// A file of the inventory.
@@ -70,6 +98,8 @@ pub(super) struct PluginInput {
     pub models: Vec<String>,
     /// The directories on disk that its files may come from.
     pub layers: Vec<PathBuf>,
+    /// Its family, and the directories of it that it is made of, wherever they come from.
+    pub units: (String, Vec<String>),
 }
 
 /// Everything besides files that a build's result depends on: the program, the site's settings, and where
@@ -101,7 +131,7 @@ impl State {
 }
 
 /// The magic number ends in the version of the format.
-const MAGIC: &[u8; 8] = b"provcST1";
+const MAGIC: &[u8; 8] = b"provcST2";
 const CHECKSUM: usize = size_of::<u128>();
 
 /// A file of the state directory: magic number, body, checksum of both. Also gives the checksum.

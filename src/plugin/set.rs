@@ -11,7 +11,7 @@ mod plugin;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +47,34 @@ pub struct PluginSet {
     mistakes: bool,
 }
 
+/// Which plugins are loaded.
+#[derive(Clone, Copy)]
+enum Wanted<'w> {
+    All,
+    /// These units of families, of a set that has no mistake.
+    Some(&'w BTreeMap<String, BTreeSet<String>>),
+}
+
+impl Wanted<'_> {
+    fn family(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(families) => families.contains_key(name),
+        }
+    }
+
+    fn unit(&self, family: &str, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(families) => families.get(family).is_some_and(|units| units.contains(name)),
+        }
+    }
+
+    fn is_all(&self) -> bool {
+        matches!(self, Self::All)
+    }
+}
+
 /// A directory with a manifest, found and read but not yet understood.
 struct Unit {
     source: Arc<Source>,
@@ -67,6 +95,29 @@ impl PluginSet {
         sources: &mut SourceMap,
         out: &mut Diagnostics,
     ) -> Self {
+        let (trees, overrides) = Self::trees(directories, overrides, out);
+        Self::load_from(trees, overrides, sources, out)
+    }
+
+    /// Loads some plugins of a set that was loaded before without a word about it, and is still the same: of each
+    /// family the named directories ([`Plugin::units`]). What is wrong with others, or between plugins, is not
+    /// looked for; whatever these are asked for and have, they answer as the whole set does.
+    pub fn load_some(
+        directories: &[PathBuf],
+        overrides: Option<&Path>,
+        wanted: &BTreeMap<String, BTreeSet<String>>,
+        sources: &mut SourceMap,
+        out: &mut Diagnostics,
+    ) -> Self {
+        let (trees, overrides) = Self::trees(directories, overrides, out);
+        Self::load_wanted(trees, overrides, Wanted::Some(wanted), sources, out)
+    }
+
+    fn trees(
+        directories: &[PathBuf],
+        overrides: Option<&Path>,
+        out: &mut Diagnostics,
+    ) -> (Vec<Source>, Option<Source>) {
         let mut trees = vec![Source::Embedded(STANDARD)];
         for directory in directories {
             if directory.is_dir() {
@@ -79,8 +130,7 @@ impl PluginSet {
                 );
             }
         }
-        let overrides = overrides.map(|path| Source::Directory(path.to_owned()));
-        Self::load_from(trees, overrides, sources, out)
+        (trees, overrides.map(|path| Source::Directory(path.to_owned())))
     }
 
     /// Loads plugins from trees, later over earlier.
@@ -90,10 +140,20 @@ impl PluginSet {
         sources: &mut SourceMap,
         out: &mut Diagnostics,
     ) -> Self {
+        Self::load_wanted(trees, overrides, Wanted::All, sources, out)
+    }
+
+    fn load_wanted(
+        trees: Vec<Source>,
+        overrides: Option<Source>,
+        wanted: Wanted<'_>,
+        sources: &mut SourceMap,
+        out: &mut Diagnostics,
+    ) -> Self {
         let before = out.iter().count();
         let mut families: BTreeMap<String, Family> = BTreeMap::new();
         for tree in trees {
-            find_units(&Arc::new(tree), &mut families, out);
+            find_units(&Arc::new(tree), wanted, &mut families, out);
         }
         let mut inputs = Vec::new();
         for unit in families.values_mut().flat_map(BTreeMap::values_mut) {
@@ -107,7 +167,7 @@ impl PluginSet {
             .par_iter()
             .map(|(name, family)| {
                 let mut out = Diagnostics::default();
-                (load_family(name, family, &site, &mut out), out)
+                (load_family(name, family, &site, wanted, &mut out), out)
             })
             .collect();
         let mut plugins = Vec::new();
@@ -116,8 +176,10 @@ impl PluginSet {
             out.append(problems);
         }
         plugins.sort_by(|a, b| a.id().cmp(b.id()));
-        same_ids(&plugins, out);
-        unused_overrides(&site, &families, out);
+        if wanted.is_all() {
+            same_ids(&plugins, out);
+            unused_overrides(&site, &families, out);
+        }
         let index = Index::new(&plugins);
         let mistakes = out.iter().skip(before).any(|d| d.severity == Severity::Error);
         Self { plugins, index, inputs, mistakes }
@@ -180,9 +242,18 @@ impl Unit {
 }
 
 /// Finds the layers and versions of a tree; those of the same name found earlier are replaced.
-fn find_units(tree: &Arc<Source>, families: &mut BTreeMap<String, Family>, out: &mut Diagnostics) {
-    for family in tree.list("", out).into_iter().filter(|entry| entry.directory) {
-        for unit in tree.list(&family.name, out).into_iter().filter(|entry| entry.directory) {
+fn find_units(
+    tree: &Arc<Source>,
+    wanted: Wanted<'_>,
+    families: &mut BTreeMap<String, Family>,
+    out: &mut Diagnostics,
+) {
+    let directories = |path: &str, out: &mut Diagnostics| {
+        tree.list(path, out).into_iter().filter(|entry| entry.directory).collect::<Vec<_>>()
+    };
+    for family in directories("", out).into_iter().filter(|family| wanted.family(&family.name)) {
+        let units = directories(&family.name, out);
+        for unit in units.into_iter().filter(|unit| wanted.unit(&family.name, &unit.name)) {
             let path = format!("{}/{}", family.name, unit.name);
             let inside = tree.list(&path, out);
             let is_unit = |name: &str| matches!(name, "plugin.yaml" | "templates" | "files");
@@ -213,7 +284,13 @@ fn find_overrides(tree: Source, out: &mut Diagnostics) -> Family {
 }
 
 /// Loads every version of a family.
-fn load_family(name: &str, family: &Family, site: &Family, out: &mut Diagnostics) -> Vec<Plugin> {
+fn load_family(
+    name: &str,
+    family: &Family,
+    site: &Family,
+    wanted: Wanted<'_>,
+    out: &mut Diagnostics,
+) -> Vec<Plugin> {
     let parsed: BTreeMap<&str, Node<'_>> =
         family.iter().filter_map(|(unit, found)| Some((unit.as_str(), found.parse(out)?))).collect();
     // What does not parse may be a layer of any version.
@@ -232,7 +309,9 @@ fn load_family(name: &str, family: &Family, site: &Family, out: &mut Diagnostics
             plugin
         })
         .collect();
-    unknown_models(&plugins, out);
+    if wanted.is_all() {
+        unknown_models(&plugins, out);
+    }
     plugins
 }
 

@@ -18,6 +18,8 @@ mod faults;
 mod identify;
 mod incremental;
 mod keys;
+mod linphone;
+mod mixed;
 mod models;
 mod nasty;
 mod ownership;

@@ -32,16 +32,31 @@ impl Drop for Server {
     }
 }
 
+impl Server {
+    /// Whether it has not ended by itself.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Starts one that will listen on `port`.
+    #[track_caller]
+    pub fn start(command: &mut Command, port: u16) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        Self { child: started(command.spawn(), &name), port }
+    }
+}
+
 /// A command, found also where only root's PATH leads.
-fn program(name: &str) -> Command {
+pub fn program(name: &str) -> Command {
     let mut command = Command::new(name);
     command.env("PATH", format!("{}:/usr/sbin:/sbin", option_env!("PATH").unwrap_or("/usr/bin:/bin")));
     command.stdin(Stdio::null());
     command
 }
 
+/// What starting a program came to; without the program the test fails, since `tests/run` installs it.
 #[track_caller]
-fn started<T>(result: std::io::Result<T>, name: &str) -> T {
+pub fn started<T>(result: std::io::Result<T>, name: &str) -> T {
     result.unwrap_or_else(|error| panic!("{name}: {error}; tests/run installs what the tests need"))
 }
 
@@ -55,7 +70,8 @@ fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
     panic!("{what} did not start");
 }
 
-/// nginx on a port of its own, with its files in `place`.
+/// nginx on a port of its own, with its files in `place`. It writes `access.log` there: path, status and
+/// User-Agent of each request, tabs between.
 pub fn nginx(place: &Path, out: &Path) -> Server {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let user = if is_root() { format!("user {USER};") } else { String::new() };
@@ -65,7 +81,8 @@ pub fn nginx(place: &Path, out: &Path) -> Server {
     let configuration = format!(
         "daemon off; {user} worker_processes 1; pid {place_shown}/nginx.pid; error_log {place_shown}/error.log;\n\
          events {{}}\n\
-         http {{\n{temporary} access_log off; default_type application/octet-stream;\n\
+         http {{\n{temporary} default_type application/octet-stream;\n\
+         log_format said \"$uri\\t$status\\t$http_user_agent\"; access_log {place_shown}/access.log said;\n\
          server {{ listen 127.0.0.1:{port}; root {out}; autoindex off;\n\
          location / {{ try_files $uri =404; }} location ~ /\\. {{ return 404; }} }} }}\n"
     );

@@ -345,7 +345,8 @@ fn changes_are_folded_when_they_have_grown() {
         longest = longest.max(length);
         assert_eq!(site.owners().len(), 200);
     }
-    assert!(folded > 0 && longest <= 64 * 1024, "{folded} {longest}");
+    // The one that makes them too long is still appended; the next one writes all of it anew.
+    assert!(folded > 0 && (64..96).contains(&(longest / 1024)), "{folded} {longest}");
     assert!(site.build(&many(200)).unwrap().warnings.is_empty());
 }
 

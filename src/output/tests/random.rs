@@ -165,9 +165,12 @@ fn next_build(
     changed: &BTreeSet<usize>,
     last: Option<[u8; 20]>,
 ) -> Result<(bool, Option<[u8; 20]>), Diagnostics> {
-    let transaction = match cache {
-        Some(cache) => Transaction::begin_with(&site.options, cache),
-        None => Transaction::begin(&site.options),
+    let part = last.is_some() && manifest_id(&site.options) == last;
+    let transaction = match (cache, part) {
+        (Some(cache), true) => Transaction::begin_some(&site.options, cache),
+        (None, true) => Transaction::begin_some(&site.options, &ManifestCache::default()),
+        (Some(cache), false) => Transaction::begin_with(&site.options, cache),
+        (None, false) => Transaction::begin(&site.options),
     }
     .unwrap();
     let part = last.is_some() && transaction.manifest_id() == last;

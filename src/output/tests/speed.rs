@@ -75,8 +75,9 @@ fn a_build_beside_a_bare_loop() {
 #[ignore = "a measurement"]
 #[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "it measures, and tells")]
 fn a_manifest_of_many_files() {
+    use crate::output::layout::Kind;
     use crate::output::manifest::Manifest;
-    use crate::output::table::{Kind, Table};
+    use crate::output::table::Table;
     use crate::output::{ManifestCache, manifest_id};
     use std::time::Instant;
 

@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::plugin::associate::fold;
 use crate::plugin::codes::DUPLICATE;
 use crate::plugin::manifest::{Manifest, Model};
+use crate::plugin::set::OVERRIDE_LAYERS;
 use crate::plugin::source::{Content, Source};
 
 /// One plugin: its manifest and where its files are.
@@ -48,6 +49,12 @@ impl Plugin {
     /// Its id, such as `digium-2.8.1`.
     pub fn id(&self) -> &str {
         &self.manifest.id.value
+    }
+
+    /// The directories of its family that it is made of.
+    pub fn units(&self) -> impl Iterator<Item = &str> {
+        let names = self.layers.iter().map(|layer| layer.name.as_str());
+        names.filter(|name| !OVERRIDE_LAYERS.contains(name))
     }
 
     /// A model by name or alias, compared without case, blanks and hyphens.

@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::plugin::associate::Query;
 use crate::plugin::source::Content;
 use crate::plugin::testing::{Loaded, acme, load, manifest, said, tree};
 
@@ -228,4 +229,38 @@ fn what_cannot_be_read_is_an_error_and_not_a_panic() {
 fn an_empty_family_says_nothing() {
     assert_eq!(acme("").said(), Vec::<String>::new());
     assert_eq!(load(&[]).set.iter().len(), 0);
+}
+
+/// Whatever plugin the whole set chooses, the directories of that plugin alone choose and describe alike.
+#[test]
+fn a_plugin_loaded_alone_is_the_one_of_the_whole_set() {
+    let mut out = Diagnostics::default();
+    let mut sources = SourceMap::default();
+    let all = PluginSet::load(&[], None, &mut sources, &mut out);
+    assert!(out.is_empty() && all.iter().len() > 2);
+    for plugin in all.iter() {
+        let units = plugin.units().map(str::to_owned).collect();
+        let wanted = BTreeMap::from([(plugin.family.clone(), units)]);
+        let some = PluginSet::load_some(&[], None, &wanted, &mut sources, &mut out);
+        assert!(out.is_empty(), "{}: {out:?}", plugin.id());
+        let alone = some.get(plugin.id()).unwrap();
+        assert_eq!((some.iter().len(), alone.broken), (1, false));
+        assert!(alone.units().eq(plugin.units()));
+        assert_eq!(alone.models, plugin.models);
+        let firmware = plugin.manifest.firmware.value.reference();
+        for model in &plugin.manifest.models {
+            let query = Query {
+                vendor: Some(plugin.manifest.vendor.value.as_str()),
+                model: Some(&model.name),
+                firmware: Some(firmware.as_str()),
+                ..Query::default()
+            };
+            let chosen = all.associate(&query).unwrap();
+            if chosen.plugin.id() == plugin.id() {
+                let again = some.associate(&query).unwrap();
+                assert_eq!((again.plugin.id(), again.level), (plugin.id(), chosen.level));
+                assert_eq!(again.model().name, chosen.model().name);
+            }
+        }
+    }
 }

@@ -29,14 +29,20 @@ pub(super) struct Compiling<'p> {
     read: Read,
     /// What is tried before a name that is not there, in order: `v2_8_1/`, `common/`.
     prefixes: Vec<String>,
+    /// What each template includes and extends.
+    uses: BTreeMap<String, BTreeSet<String>>,
+    /// Whether it is known that there is no mistake, and only files are wanted.
+    proven: bool,
 }
 
 impl<'p> Compiling<'p> {
-    pub fn new(plugin: &'p Arc<Plugin>, read: Read) -> Self {
+    pub fn new(plugin: &'p Arc<Plugin>, read: Read, proven: bool) -> Self {
         let layers = plugin.layers.iter().map(|layer| layer.name.as_str());
         // A template's second name comes last, so that its components count less than all others.
         let prefixes = layers.chain([PLUGIN_LAYER]).map(|name| format!("{name}/")).collect();
-        Self { plugin, read, prefixes }
+        let files = read.places.iter().filter(|(name, _)| is_file(name));
+        let uses = files.map(|(name, (text, _))| (name.clone(), names::uses(text).templates)).collect();
+        Self { plugin, read, prefixes, uses, proven }
     }
 
     /// Compiles everything; `None` where there is any mistake.
@@ -48,12 +54,14 @@ impl<'p> Compiling<'p> {
         // What no file reaches defines components, or is a layer's file that a version replaced.
         let loose: BTreeSet<&str> =
             self.files().filter(|name| reached.values().all(|set| !set.contains(name))).collect();
-        for kind in KINDS {
-            let names = reached.get(&kind).cloned().unwrap_or_default();
-            self.check_names(kind, &names, shapes, &mut problems);
+        if !self.proven {
+            for kind in KINDS {
+                let names = reached.get(&kind).cloned().unwrap_or_default();
+                self.check_names(kind, &names, shapes, &mut problems);
+            }
+            self.check_loose(&loose, shapes, &mut problems);
+            self.check_dhcp(shapes, &mut problems);
         }
-        self.check_loose(&loose, shapes, &mut problems);
-        self.check_dhcp(shapes, &mut problems);
 
         let formats: BTreeSet<Format> =
             self.plugin.manifest.files.all().map(|(_, _, file)| file.format).collect();
@@ -79,7 +87,7 @@ impl<'p> Compiling<'p> {
             .filter(|(_, _, file)| engines.get(&file.format).is_some_and(|e| wants(e, &file.template.value)))
             .map(|(kind, index, _)| (kind, index))
             .collect();
-        let reads = match serials.iter().any(|(kind, _)| *kind == FileKind::Device) {
+        let reads = match self.proven || serials.iter().any(|(kind, _)| *kind == FileKind::Device) {
             // Every character of such a file shows in its digits.
             true => Reads::EVERYTHING,
             false => self.reads(reached.get(&FileKind::Device), &loose, shapes),
@@ -123,12 +131,12 @@ impl<'p> Compiling<'p> {
 
     /// The names of template files.
     fn files(&self) -> impl Iterator<Item = &str> {
-        self.read.places.keys().map(String::as_str).filter(|name| name.contains('/'))
+        self.read.places.keys().map(String::as_str).filter(|name| is_file(name))
     }
 
     /// The names of templates that the manifest holds.
     fn values(&self) -> impl Iterator<Item = &str> {
-        self.read.places.keys().map(String::as_str).filter(|name| !name.contains('/'))
+        self.read.places.keys().map(String::as_str).filter(|name| !is_file(name))
     }
 
     /// The full name under which a template is found.
@@ -167,8 +175,8 @@ impl<'p> Compiling<'p> {
             if !reached.insert(name) {
                 continue;
             }
-            let text = self.read.places.get(name).map(|(text, _)| &**text).unwrap_or_default();
-            left.extend(names::uses(text).templates.iter().filter_map(|used| self.resolve(used)));
+            let used = self.uses.get(name).into_iter().flatten();
+            left.extend(used.filter_map(|used| self.resolve(used)));
         }
         reached
     }
@@ -260,6 +268,11 @@ impl<'p> Compiling<'p> {
             add(problems, error);
         }
     }
+}
+
+/// Whether a template is a file, and not an expression of the manifest.
+fn is_file(name: &str) -> bool {
+    name.contains('/')
 }
 
 /// The name that a template asks for the digits of its own content by.

@@ -18,9 +18,20 @@ use crate::yaml;
 pub struct Loader {
     files: BTreeMap<PathBuf, Option<(FileId, Arc<str>)>>,
     inputs: Vec<PathBuf>,
+    /// Whether an earlier run of this very program compiled the same templates without a mistake.
+    proven: bool,
 }
 
 impl Loader {
+    /// One for templates that an earlier run of this very program compiled without a mistake: their names are
+    /// not checked again, and what they do with texts is not found out ([`Reads::EVERYTHING`]). That is most of
+    /// the time of loading a plugin, and more than a few devices take to be rendered.
+    ///
+    /// [`Reads::EVERYTHING`]: crate::plugin::names::reads::Reads::EVERYTHING
+    pub fn of_proven() -> Self {
+        Self { proven: true, ..Self::default() }
+    }
+
     /// Reads and compiles the templates of some plugins, in parallel. Mistakes of all of them go to `out`;
     /// a plugin whose templates have mistakes gives `None`.
     pub fn load(
@@ -36,7 +47,7 @@ impl Loader {
             .zip(read)
             .map(|(plugin, read)| {
                 let mut out = Diagnostics::default();
-                (Compiling::new(plugin, read).run(shapes, &mut out), out)
+                (Compiling::new(plugin, read, self.proven).run(shapes, &mut out), out)
             })
             .collect();
         let mut templates = Vec::new();

@@ -41,8 +41,11 @@ const FAMILIES: &[&[Case]] = &[
 ];
 
 /// Versions that need no reader, each with the reason.
-const WITHOUT_CLOCK: &[(&str, &str)] =
-    &[("cisco_spa-1.2.2", "the ATA190 takes names of zones that only Cisco's own servers know")];
+const WITHOUT_CLOCK: &[(&str, &str)] = &[
+    ("cisco_spa-1.2.2", "the ATA190 takes names of zones that only Cisco's own servers know"),
+    ("linphone-5.0.0", "a program that shows its computer's time"),
+    ("linphone-5.4.0", "a program that shows its computer's time"),
+];
 
 /// One syntax of a time zone in the files of one version.
 pub struct Case {
