@@ -61,7 +61,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn just(standing: Standing) -> Self {
+    pub(super) fn just(standing: Standing) -> Self {
         Self { standing, digest: None, stamp: None }
     }
 }

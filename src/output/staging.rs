@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use rustix::fs::{self, AtFlags, Gid, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::compare::Comparison;
+use super::compare::{Comparison, Found};
 use super::content::{BUFFER, Side, Source};
 use super::errors::{Fault, system};
 use super::fresh::{self, Fresh};
@@ -93,6 +93,13 @@ struct Slot {
     parent: Option<(Box<str>, OwnedFd)>,
     /// The last parent looked at, and where its temporaries are.
     last: Option<(Box<str>, Home)>,
+}
+
+impl Slot {
+    /// Whether out/ had no such directory when it was last looked at for this one: then nothing stands in it.
+    fn is_new(&self, parent: &str) -> bool {
+        matches!(&self.last, Some((last, Home::Fresh(_))) if **last == *parent)
+    }
 }
 
 /// Where the temporaries for a directory of out/ are.
@@ -261,11 +268,15 @@ impl Staging {
         let mut source = Source::open(&artifact.content)?;
         let known = manifest.find(artifact.path.as_str());
         let group = self.group.map(Gid::as_raw);
-        let found = Comparison { tree, artifact, known, group, begin: self.begin }.quick_or_full(
-            &mut slot.parent,
-            &mut source,
-            &mut slot.buffer,
-        )?;
+        let found = if known.is_none() && slot.is_new(artifact.path.parent()) {
+            Found::just(Standing::Nothing)
+        } else {
+            Comparison { tree, artifact, known, group, begin: self.begin }.quick_or_full(
+                &mut slot.parent,
+                &mut source,
+                &mut slot.buffer,
+            )?
+        };
         if let Some(digest) = found.digest {
             return Ok(Staged {
                 stamp: found.stamp,
