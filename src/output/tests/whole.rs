@@ -4,8 +4,8 @@ use super::*;
 use crate::output::stop::{Stop, stopping};
 use rustix::fs::Mode;
 
-/// The inode of each file in the staging directory before the commit, by name: a file that is placed one by one
-/// comes from a numbered directory, one that comes with its directory already has its name.
+/// The files in the staging directory before the commit, and what the commit did: a file that is placed by itself
+/// lies in a numbered directory, one that comes with its directory has its own name already.
 fn staged_names(site: &Site, artifacts: &[Artifact], scope: &Scope) -> (Vec<String>, Report) {
     let transaction = Transaction::begin(&site.options).unwrap();
     let staged: Vec<_> = artifacts.iter().map(|artifact| transaction.stage(artifact).unwrap()).collect();
