@@ -8,6 +8,8 @@ use provc::diagnostic::{HumanOptions, human};
 use provc::pipeline::cases::{self, Outcome, Runner};
 use rayon::prelude::*;
 
+use crate::xml::Element;
+
 fn plugins() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins")
 }
@@ -47,4 +49,51 @@ fn every_version_has_its_cases() {
             }
         }
     }
+}
+
+/// All that a file says: texts and attributes of XML with their entities resolved, the lines of anything else.
+fn said(text: &str) -> Vec<String> {
+    fn values(element: &Element, found: &mut Vec<String>) {
+        found.push(element.text.clone());
+        found.extend(element.attributes.values().cloned());
+        element.children.iter().for_each(|child| values(child, found));
+    }
+    let mut found = Vec::new();
+    if text.starts_with("<?xml") {
+        values(&Element::parse(text), &mut found);
+    } else {
+        found.extend(text.lines().map(str::to_owned));
+    }
+    found
+}
+
+/// The nasty cases have every character in their passwords: each arrives as it is written, whatever the format.
+#[test]
+fn passwords_survive_the_way_through_every_format() {
+    let cases = cases::find(&[plugins()]).unwrap();
+    let (mut versions, mut lost) = (0, Vec::new());
+    for case in cases.iter().filter(|case| case.name == "nasty") {
+        let inventory = case.file.with_extension("yaml");
+        let inventory: serde_yaml::Value =
+            serde_yaml::from_str(&fs::read_to_string(inventory).unwrap()).unwrap();
+        let lines = inventory["lines"].as_mapping().into_iter().flatten();
+        let passwords: Vec<&str> = lines.filter_map(|(_, line)| line["password"].as_str()).collect();
+        let nasty = |password: &&str| password.contains(|c: char| !c.is_ascii_alphanumeric());
+        assert!(passwords.iter().any(nasty), "{}: no password has anything but letters", case.plugin);
+        let files = walkdir::WalkDir::new(case.file.with_extension("")).into_iter().map(Result::unwrap);
+        let files = files.filter(|entry| entry.file_type().is_file());
+        let values: Vec<String> =
+            files.flat_map(|file| said(&String::from_utf8_lossy(&fs::read(file.path()).unwrap()))).collect();
+        for password in passwords {
+            // Text of elements is read without blanks around it; Aastra's files quote where a `#` would end a value.
+            let forms = [password.to_owned(), password.trim().to_owned(), format!("\"{password}\"")];
+            let is = |value: &String| forms.contains(value) || forms.iter().any(|form| value.ends_with(form));
+            if !values.iter().any(is) {
+                lost.push(format!("{}: {password}", case.plugin));
+            }
+        }
+        versions += 1;
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+    assert!(versions >= 60, "{versions} versions");
 }
