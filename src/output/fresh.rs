@@ -15,12 +15,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 
 use super::path::ancestors;
 use super::staging::{CREATE, Temp, file_mode};
-use super::tree::{Tree, gone_is_none, names};
+use super::tree::{OPEN_DIRECTORY, Tree, gone_is_none};
 
 /// The tree's directory in the staging directory. Whatever is in it is removed by the next build, so that
 /// nobody else should have one of that name.
@@ -28,8 +28,6 @@ pub(super) const DIRECTORY: &str = "provc-new";
 
 /// The longest path that still fits behind it.
 const LONGEST: usize = 4000;
-
-const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// The trees of one build, by the directory that each is to become.
 #[derive(Default)]
@@ -58,15 +56,14 @@ impl Fresh {
             return Ok(None);
         }
         make(staging, DIRECTORY)?;
-        let mut above: Vec<&str> = ancestors(parent).chain([parent]).collect();
-        above.sort_unstable_by_key(|directory| directory.len());
-        above.retain(|directory| directory.len() > nearest.len());
-        let Some(top) = above.first() else { return Ok(None) };
-        let whole: Vec<&str> = ancestors(top).collect();
-        for directory in whole.iter().rev().chain(&above) {
+        let mut way: Vec<&str> = ancestors(parent).collect();
+        way.reverse();
+        way.push(parent);
+        for directory in &way {
             make(staging, &below(directory))?;
         }
-        let open = fs::openat(staging, below(parent), OPEN, Mode::empty())?;
+        let Some(top) = way.iter().find(|directory| directory.len() > nearest.len()) else { return Ok(None) };
+        let open = fs::openat(staging, below(parent), OPEN_DIRECTORY, Mode::empty())?;
         let mut tops = self.tops.lock().unwrap_or_else(PoisonError::into_inner);
         let files = Arc::clone(tops.entry((*top).into()).or_default());
         Ok(Some(Directory { path: parent.into(), open, files }))
@@ -125,36 +122,11 @@ fn inherits(directory: &OwnedFd) -> io::Result<bool> {
     }
 }
 
-/// Removes the tree: files and directories, whatever they are called, since provc made the directory they
-/// are in. No link is followed.
+/// Removes the tree, whatever is in it, since provc made the directory. No link is followed.
 pub(super) fn clear(staging: &Path) -> io::Result<()> {
-    let staging = match fs::open(staging, OPEN, Mode::empty()) {
-        // A link is not provc's.
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
-        other => other?,
-    };
-    let Some(tree) = gone_is_none(fs::openat(&staging, DIRECTORY, OPEN, Mode::empty()).map_err(Into::into))?
-    else {
+    // A link as the staging directory is not provc's.
+    if !gone_is_none(std::fs::symlink_metadata(staging))?.is_some_and(|found| found.is_dir()) {
         return Ok(());
-    };
-    // Directories as they are met, so that those inside come after those around them.
-    let (mut met, mut next) = (vec![String::new()], 0);
-    while let Some(directory) = met.get(next).cloned() {
-        next += 1;
-        let open = if directory.is_empty() { "." } else { directory.as_str() };
-        let open = fs::openat(&tree, open, OPEN, Mode::empty())?;
-        for (name, kind) in names(&open)? {
-            // provc writes no other names.
-            let Ok(name) = name else { continue };
-            if kind == FileType::Directory {
-                met.push(if directory.is_empty() { name } else { format!("{directory}/{name}") });
-            } else {
-                fs::unlinkat(&open, name, AtFlags::empty())?;
-            }
-        }
     }
-    for directory in met.iter().rev().filter(|directory| !directory.is_empty()) {
-        fs::unlinkat(&tree, directory.as_str(), AtFlags::REMOVEDIR)?;
-    }
-    Ok(fs::unlinkat(&staging, DIRECTORY, AtFlags::REMOVEDIR)?)
+    gone_is_none(std::fs::remove_dir_all(staging.join(DIRECTORY))).map(drop)
 }

@@ -24,7 +24,7 @@ use super::fresh::{self, Fresh};
 use super::manifest::Manifest;
 use super::path::OutPath;
 use super::record::{FileDigest, Stamp, nanoseconds};
-use super::tree::{Tree, Volume, volume};
+use super::tree::{OPEN_DIRECTORY, Tree, Volume, volume};
 use super::{Artifact, Owner};
 
 /// The directory of temporaries in the state directory.
@@ -146,8 +146,7 @@ impl Staging {
                 Err(e) if e != Errno::EXIST => return Err(e.into()),
                 _ => {}
             }
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let root = fs::open(&path, flags, Mode::empty())?;
+            let root = fs::open(&path, OPEN_DIRECTORY, Mode::empty())?;
             let probe = fs::openat(&root, "probe", CREATE, file_mode(false));
             let probe = match probe {
                 Err(Errno::EXIST) => {

@@ -17,7 +17,8 @@ use rustix::io::Errno;
 use super::path::split;
 
 /// Directories are opened to be read as well as to reach what is in them.
-const DIRECTORY: OFlags =
+/// To open a directory, and never through a link.
+pub(super) const OPEN_DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// Without waiting: a FIFO that someone put there must not hold a build up.
 const FILE: OFlags = OFlags::RDONLY
@@ -41,7 +42,7 @@ pub(super) struct Tree {
 impl Tree {
     /// Opens the directory. A link as out/ itself is the administrator's and is followed.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let root = fs::open(path, DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())?;
+        let root = fs::open(path, OPEN_DIRECTORY.difference(OFlags::NOFOLLOW), Mode::empty())?;
         Ok(Self { root, path: path.to_owned(), one_by_one: AtomicBool::new(false) })
     }
 
@@ -61,7 +62,7 @@ impl Tree {
 
     /// Opens a directory, out/ itself for the empty path.
     pub(super) fn directory(&self, path: &str) -> io::Result<OwnedFd> {
-        self.open_at(if path.is_empty() { "." } else { path }, DIRECTORY)
+        self.open_at(if path.is_empty() { "." } else { path }, OPEN_DIRECTORY)
     }
 
     /// What stands at `path`, whose parent the caller knows to be a real directory.
@@ -85,7 +86,7 @@ impl Tree {
         if parent.is_empty() {
             return Ok(fs::openat(&self.root, name, flags, Mode::empty())?);
         }
-        let way = DIRECTORY.union(OFlags::PATH);
+        let way = OPEN_DIRECTORY.union(OFlags::PATH);
         let mut at: Option<OwnedFd> = None;
         for component in parent.split('/') {
             let from = at.as_ref().unwrap_or(&self.root);

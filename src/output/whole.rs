@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, Mode};
 use rustix::io::Errno;
 
 use super::apply::Apply;
@@ -15,6 +15,7 @@ use super::path::{ancestors, split};
 use super::staging::{Staged, Temp};
 #[cfg(test)]
 use super::stop;
+use super::tree::OPEN_DIRECTORY;
 
 /// What was placed so.
 #[derive(Default)]
@@ -83,7 +84,6 @@ impl<'a> Apply<'a> {
 
     /// Whatever goes wrong here, the files are still where they can be renamed from one by one.
     fn place_directory(&self, top: &str) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let inside = |directory: &str| {
             directory.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
@@ -91,7 +91,7 @@ impl<'a> Apply<'a> {
         let alike =
             self.plan.directories.range(top.to_owned()..).take_while(|(path, _)| path.starts_with(top));
         for (directory, need) in alike.filter(|(path, _)| inside(path)) {
-            match fs::openat(self.staging.root(), fresh::below(directory), flags, Mode::empty()) {
+            match fs::openat(self.staging.root(), fresh::below(directory), OPEN_DIRECTORY, Mode::empty()) {
                 // One for files that stay is made later.
                 Err(Errno::NOENT) => {}
                 other => self.set_access(&other?, directory_mode(need.sensitive))?,
