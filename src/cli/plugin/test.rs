@@ -1,7 +1,5 @@
 //! `plugin test`: the cases that plugins bring along, run with the plugins as they are.
 
-use std::path::Path;
-
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -11,7 +9,7 @@ use super::super::codes::{CANNOT_WRITE, NO_TESTS};
 use super::super::print::{Printer, plural};
 use super::load::Loaded;
 use super::wanted;
-use crate::diagnostic::{Diagnostic, Severity, SourceMap};
+use crate::diagnostic::{self, Diagnostic, Severity, SourceMap};
 use crate::pipeline::cases::{self, Case, Outcome, Runner};
 
 /// Runs `plugin test`.
@@ -94,27 +92,18 @@ fn object(case: &Case, outcome: &Outcome) -> Value {
         _ => Vec::new(),
     };
     let said: Vec<Value> = match outcome {
-        Outcome::Said(diagnostics, sources) => diagnostics
-            .iter()
-            .map(|found| {
-                let file = found.span.map(|span| sources.path(span.file).display().to_string());
-                json!({"code": found.code.0, "message": found.message, "file": file,
-                       "line": found.span.map(|span| span.line)})
-            })
-            .collect(),
+        Outcome::Said(diagnostics, sources) => {
+            diagnostics.iter().map(|found| diagnostic::json(found, sources)).collect()
+        }
         Outcome::Io(message) => vec![json!({"message": message})],
         _ => Vec::new(),
     };
     json!({
         "plugin": case.plugin,
         "case": case.name,
-        "file": shown(&case.file),
+        "file": case.file.display().to_string(),
         "ok": outcome.is_fine(),
         "differences": differences,
         "diagnostics": said,
     })
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }
